@@ -1,0 +1,6 @@
+//! isoaudit decides whether networks are isolated from each other, over all packets and paths.
+#![forbid(unsafe_code)]
+
+pub mod header;
+#[doc(hidden)]
+pub mod set;
