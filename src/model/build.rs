@@ -1,0 +1,1 @@
+//! The builder: the only door to a network.

@@ -1,0 +1,220 @@
+//! Filters: ordered rules in chains, first match wins. One shape for a policy text and for netfilter tables.
+//!
+//! Every match is read as a pair m⁻ ⊆ m⁺ (SEMANTICS.md section 4.2): a rule whose match holds an
+//! [`Test::Unknown`] certainly matches nothing and possibly matches what its other tests leave.
+
+use super::id::{FilterId, InterfaceId, UnknownId, ZoneId};
+use super::network::Network;
+use super::service::Service;
+use crate::header::{AddressRange, Family, Fragment};
+use crate::source::Span;
+
+/// A filter: the chains that one text defines. Shared by all nodes that name it.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// The name of the policy, or of the dumped table.
+    pub name: String,
+    /// Where it begins.
+    pub span: Span,
+    /// Its chains; hooks and jumps refer to their positions. Jumps form no cycle.
+    pub chains: Vec<Chain>,
+    /// Whether a device with this filter tracks connections, and so reassembles fragments first.
+    pub tracks: bool,
+}
+
+/// A list of rules.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    /// Its name.
+    pub name: String,
+    /// Where it is declared; the place of its `default` or policy if it has one.
+    pub span: Span,
+    /// The rules in order.
+    pub rules: Vec<Rule>,
+    /// What happens behind the last rule; `None` returns to the caller (and accepts, if there is none).
+    pub policy: Option<Action>,
+}
+
+/// A rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The name that the text gives it: `rule web-in`, or the rule's number in its chain.
+    pub name: String,
+    /// The whole rule.
+    pub span: Span,
+    /// All of these must match.
+    pub matches: Vec<Match>,
+    /// What it then does.
+    pub action: Action,
+    /// Whether what it accepts opens a connection (`stateless` rules do not).
+    pub opens: bool,
+}
+
+/// One condition of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// What is asked.
+    pub test: Test,
+    /// Whether the answer is turned round.
+    pub negated: bool,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// What a condition asks of a packet. Tests on ports, flags and ICMP types look at the protocol too, and on
+/// a device that does not track connections a later fragment passes none of them, negated or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Test {
+    /// The source address is in one of the ranges.
+    Source(Vec<AddressRange>),
+    /// The destination address is in one of the ranges.
+    Destination(Vec<AddressRange>),
+    /// The packet is of this family.
+    Family(Family),
+    /// The protocol number is in one of the ranges.
+    Protocol(Vec<(u8, u8)>),
+    /// The packet is of one of the services.
+    Service(Vec<Service>),
+    /// The source port, of TCP, UDP, SCTP, DCCP or UDP-Lite, is in one of the ranges.
+    SourcePort(Vec<(u16, u16)>),
+    /// The destination port, likewise.
+    DestinationPort(Vec<(u16, u16)>),
+    /// Either port, likewise.
+    EitherPort(Vec<(u16, u16)>),
+    /// The TCP flags under the mask are exactly these.
+    TcpFlags {
+        /// The bits that are looked at.
+        mask: u8,
+        /// The value that they must have.
+        value: u8,
+    },
+    /// The packet is one of these parts of its datagram.
+    Fragment(Vec<Fragment>),
+    /// The connection state is one of these.
+    State(Vec<State>),
+    /// It came in on an interface of the zone.
+    InZone(ZoneId),
+    /// It goes out on an interface of the zone.
+    OutZone(ZoneId),
+    /// It came in on the interface of this name; a final `+` stands for any rest (iptables).
+    InName(String),
+    /// It goes out on the interface of this name, likewise.
+    OutName(String),
+    /// The source is one of the device's own addresses.
+    SourceIsOwn,
+    /// The destination is one of the device's own addresses.
+    DestinationIsOwn,
+    /// Not understood: nobody knows what it matches.
+    Unknown(UnknownId),
+}
+
+/// The connection state of a packet at a device (SEMANTICS.md section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// It opens a connection.
+    New,
+    /// It repeats or reverses an open tuple.
+    Established,
+    /// It is an error about an open tuple, or belongs to a helper's expectation.
+    Related,
+    /// The tracker can make nothing of it.
+    Invalid,
+    /// The tracker was told to leave it alone.
+    Untracked,
+}
+
+impl State {
+    /// All states in the order of the enum.
+    pub const ALL: [State; 5] =
+        [State::New, State::Established, State::Related, State::Invalid, State::Untracked];
+}
+
+/// What a rule does with what it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Lets it pass; the list ends.
+    Accept,
+    /// Drops it without a word.
+    Drop,
+    /// Drops it and answers the source (SEMANTICS.md section 3.3).
+    Reject,
+    /// Runs another chain of the filter, then goes on behind this rule.
+    Jump(usize),
+    /// Runs another chain of the filter, then goes on where this chain was called.
+    Goto(usize),
+    /// Goes on where this chain was called.
+    Return,
+    /// Goes on with the next rule (a counter, a log line).
+    Continue,
+    /// Not understood: it may accept, drop, or go on.
+    Unknown(UnknownId),
+}
+
+/// A chain bound to a stage of a node or an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hook {
+    /// The filter.
+    pub filter: FilterId,
+    /// The position of the chain in it.
+    pub chain: usize,
+    /// The family that it binds; `None` is both.
+    pub family: Option<Family>,
+}
+
+/// Where in its walk through a node a packet meets a filter (SEMANTICS.md section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// On receive, by the list of the interface.
+    Ingress,
+    /// Before local delivery.
+    Input,
+    /// Between two interfaces.
+    Forward,
+    /// For what the device itself sends.
+    Output,
+    /// Before sending, by the list of the interface.
+    Egress,
+}
+
+/// Whether the name of an interface fits a pattern of iptables: exact, or a prefix followed by `+`.
+pub fn name_fits(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('+') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == pattern,
+    }
+}
+
+/// Whether an interface condition holds for the interfaces of a packet; `None` for other tests.
+/// An absent interface (the out-interface of the input stage) fits no name and no zone.
+pub fn interface_test(
+    test: &Test,
+    network: &Network,
+    incoming: Option<InterfaceId>,
+    outgoing: Option<InterfaceId>,
+) -> Option<bool> {
+    let zone =
+        |id: Option<InterfaceId>, zone: ZoneId| id.is_some_and(|id| network.interface(id).zone == Some(zone));
+    let name = |id: Option<InterfaceId>, pattern: &str| {
+        id.is_some_and(|id| name_fits(pattern, &network.interface(id).name))
+    };
+    match test {
+        Test::InZone(z) => Some(zone(incoming, *z)),
+        Test::OutZone(z) => Some(zone(outgoing, *z)),
+        Test::InName(pattern) => Some(name(incoming, pattern)),
+        Test::OutName(pattern) => Some(name(outgoing, pattern)),
+        Test::Source(_)
+        | Test::Destination(_)
+        | Test::Family(_)
+        | Test::Protocol(_)
+        | Test::Service(_)
+        | Test::SourcePort(_)
+        | Test::DestinationPort(_)
+        | Test::EitherPort(_)
+        | Test::TcpFlags { .. }
+        | Test::Fragment(_)
+        | Test::State(_)
+        | Test::SourceIsOwn
+        | Test::DestinationIsOwn
+        | Test::Unknown(_) => None,
+    }
+}
