@@ -1,6 +1,6 @@
 //! The network itself: nodes, interfaces, segments, and what is not known about them.
 
-use super::Fact;
+use super::{Fact, Reading};
 use super::filter::{Filter, Hook};
 use super::id::{
     FilterId, InterfaceId, NodeId, SegmentId, SiteId, TunnelId, UnknownId, VlanId, VrfId, ZoneId,
@@ -93,6 +93,25 @@ impl Network {
     pub fn own_addresses(&self, id: NodeId) -> impl Iterator<Item = IpAddr> + '_ {
         let interfaces = self.node(id).interfaces.iter();
         interfaces.flat_map(|i| self.interface(*i).addresses.iter().map(|address| address.net.addr()))
+    }
+
+    /// Every hook of a node and of its interfaces.
+    pub fn hooks(&self, id: NodeId) -> Vec<Hook> {
+        let node = self.node(id);
+        let mut hooks: Vec<Hook> = Vec::new();
+        hooks.extend(node.input.iter().chain(&node.forward).chain(&node.output));
+        for interface in &node.interfaces {
+            let interface = self.interface(*interface);
+            hooks.extend(interface.ingress.iter().chain(&interface.egress));
+        }
+        hooks
+    }
+
+    /// Whether a node forwards packets of a family, under what is assumed.
+    pub fn forwards(&self, id: NodeId, family: Family, reading: Reading) -> bool {
+        let fact = self.node(id).forwards(family);
+        let hidden = fact.unknown().is_some();
+        fact.holds(reading) && !(hidden && self.assumes(Assumption::NoHiddenForwarding))
     }
 
     /// The same network without any of its assumptions (`--strict`).

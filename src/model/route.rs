@@ -30,7 +30,7 @@ pub struct Route {
 }
 
 /// What a route does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RouteAction {
     /// Sends to one of the next hops; which one of several is the network's choice.
     Send(Vec<NextHop>),

@@ -1,0 +1,440 @@
+//! The network as sets: what each hook accepts, where each node routes, what each interface admits.
+//!
+//! [`Compiled`] is made once, by all threads, frozen and shared. A [`View`] is one query's private layer over it: it
+//! answers from the base where it can, and compiles by itself what the query changed.
+
+use super::parallel;
+use super::query::{Cut, Limits};
+use super::routes::{Fib, asks, compile_fib};
+use super::rules::{Accept, Situation, compile_hook, uses_state};
+use crate::header::{AddressRange, Family};
+use crate::model::filter::interface_test;
+use crate::model::{
+    Action, Antispoof, Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State, Test,
+};
+use crate::set::{Frozen, Set, Side, Space};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What is worth knowing of a filter before it is compiled.
+struct FilterFacts {
+    /// The conditions on interfaces that its rules make.
+    interface_tests: Vec<Test>,
+    uses_state: bool,
+    uses_own: bool,
+    rejects: bool,
+}
+
+/// What is worth knowing of a node.
+pub(super) struct NodeFacts {
+    /// Its own addresses.
+    pub(super) own: Vec<AddressRange>,
+    /// Whether it tracks connections.
+    pub(super) tracks: bool,
+    /// Whether some filter of it asks for the connection state.
+    pub(super) asks_state: bool,
+    /// Whether some filter of it rejects, so that its answers may bear any source.
+    pub(super) rejects: bool,
+}
+
+/// A hook as its rules see it: interfaces that no rule tells apart are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct HookKey {
+    filter: FilterId,
+    chain: usize,
+    incoming: u64,
+    outgoing: u64,
+    reassembles: bool,
+    own: Option<NodeId>,
+    reading: Reading,
+}
+
+#[derive(Default)]
+struct Tables {
+    hooks: FxHashMap<HookKey, Accept>,
+    fibs: FxHashMap<(NodeId, u64, Reading), Arc<Fib>>,
+}
+
+/// A network compiled to sets, shared by all queries.
+pub struct Compiled<'n> {
+    /// The network.
+    pub(super) network: &'n Network,
+    filters: Vec<FilterFacts>,
+    pub(super) nodes: Vec<NodeFacts>,
+    /// For each segment, the interfaces that own an address on it, with their addresses.
+    pub(super) owners: Vec<Vec<(InterfaceId, Vec<AddressRange>)>>,
+    /// For each segment, the interface of the internet, if it is attached.
+    pub(super) internet: Vec<Option<InterfaceId>>,
+    base: Arc<Frozen>,
+    tables: Tables,
+}
+
+impl<'n> Compiled<'n> {
+    /// Compiles every hook and table, on all threads of the pool.
+    pub fn new(network: &'n Network) -> Compiled<'n> {
+        let filters: Vec<FilterFacts> = network.filters.iter().map(filter_facts).collect();
+        let nodes = (0..network.nodes.len()).map(|index| node_facts(network, &filters, NodeId::at(index)));
+        let mut compiled = Compiled {
+            network,
+            nodes: nodes.collect(),
+            filters,
+            owners: owners(network),
+            internet: internet(network),
+            base: Space::new().freeze(),
+            tables: Tables::default(),
+        };
+        compiled.compile_all();
+        compiled
+    }
+
+    /// One query's layer.
+    pub(super) fn view(&self, reading: Reading, cut: &Cut, limits: Limits) -> View<'_> {
+        let space = Space::over(Arc::clone(&self.base)).limited(limits.nodes);
+        View { compiled: self, space, reading, cut: cut.clone(), tables: Tables::default() }
+    }
+
+    fn compile_all(&mut self) {
+        let mut hooks: BTreeSet<(HookKey, (Option<InterfaceId>, Option<InterfaceId>, Hook))> = BTreeSet::new();
+        let mut seen: FxHashSet<HookKey> = FxHashSet::default();
+        for index in 0..self.nodes.len() {
+            let node = NodeId::at(index);
+            for (hook, incoming, outgoing) in self.calls(node) {
+                for reading in [Reading::May, Reading::Must] {
+                    let key = self.hook_key(node, hook, incoming, outgoing, reading);
+                    if seen.insert(key) {
+                        hooks.insert((key, (incoming, outgoing, hook)));
+                    }
+                }
+            }
+        }
+        let hooks: Vec<_> = hooks.into_iter().collect();
+        let shared = &*self;
+        let parts = parallel::chunks(&hooks, |chunk| {
+            let mut view = shared.view(Reading::May, &Cut::default(), Limits { nodes: usize::MAX, ..Limits::default() });
+            let accepts: Vec<Accept> = chunk
+                .iter()
+                .map(|(key, (incoming, outgoing, hook))| view.compile(*key, *hook, *incoming, *outgoing))
+                .collect();
+            (view.space, accepts)
+        });
+        let mut space = Space::over(Arc::clone(&self.base));
+        let mut table = FxHashMap::default();
+        let mut keys = hooks.iter().map(|(key, _)| *key);
+        for (other, accepts) in parts {
+            let flat: Vec<Set> =
+                accepts.iter().flat_map(|accept| accept.states.into_iter().chain([accept.opens])).collect();
+            let own = space.import_all(&other, &flat);
+            for sets in own.chunks_exact(State::ALL.len() + 1) {
+                let mut accept = Accept::OPEN;
+                accept.states.copy_from_slice(&sets[..State::ALL.len()]);
+                accept.opens = sets[State::ALL.len()];
+                if let Some(key) = keys.next() {
+                    table.insert(key, accept);
+                }
+            }
+        }
+        self.tables.hooks = table;
+        self.base = space.freeze();
+        self.compile_fibs();
+    }
+
+    fn compile_fibs(&mut self) {
+        let mut wanted: BTreeSet<(NodeId, u64, Reading)> = BTreeSet::new();
+        let mut calls: Vec<((NodeId, u64, Reading), Option<InterfaceId>)> = Vec::new();
+        for (id, node) in self.network.nodes_by_id() {
+            for incoming in std::iter::once(None).chain(node.interfaces.iter().map(|i| Some(*i))) {
+                for reading in [Reading::May, Reading::Must] {
+                    let key = (id, fib_class(self.network, id, incoming), reading);
+                    if wanted.insert(key) {
+                        calls.push((key, incoming));
+                    }
+                }
+            }
+        }
+        let shared = &*self;
+        let parts = parallel::chunks(&calls, |chunk| {
+            let mut space = Space::over(Arc::clone(&shared.base));
+            let fibs: Vec<Fib> = chunk
+                .iter()
+                .map(|((id, _, reading), incoming)| {
+                    compile_fib(&mut space, shared.network.node(*id), *incoming, *reading)
+                })
+                .collect();
+            (space, fibs)
+        });
+        let mut space = Space::over(Arc::clone(&self.base));
+        let mut table = FxHashMap::default();
+        let mut keys = calls.iter().map(|(key, _)| *key);
+        for (other, fibs) in parts {
+            let flat: Vec<Set> = fibs
+                .iter()
+                .flat_map(|fib| fib.sends.iter().map(|(_, set)| *set).chain([fib.unroutable]))
+                .collect();
+            let mut own = space.import_all(&other, &flat).into_iter();
+            for fib in fibs {
+                let sends = fib.sends.iter().filter_map(|(hop, _)| Some((*hop, own.next()?))).collect();
+                let unroutable = own.next().unwrap_or(Set::FULL);
+                if let Some(key) = keys.next() {
+                    table.insert(key, Arc::new(Fib { sends, unroutable }));
+                }
+            }
+        }
+        self.tables.fibs = table;
+        self.base = space.freeze();
+    }
+
+    /// Every call of a hook that a packet at this node can make; interfaces that look the same are named once.
+    fn calls(&self, id: NodeId) -> Vec<(Hook, Option<InterfaceId>, Option<InterfaceId>)> {
+        let node = self.network.node(id);
+        let interfaces = || node.interfaces.iter().map(|i| Some(*i));
+        let mut calls = Vec::new();
+        for hook in &node.input {
+            calls.extend(self.distinct(*hook, interfaces()).map(|i| (*hook, i, None)));
+        }
+        for hook in &node.output {
+            calls.extend(self.distinct(*hook, interfaces()).map(|o| (*hook, None, o)));
+        }
+        for hook in &node.forward {
+            for incoming in self.distinct(*hook, interfaces()) {
+                calls.extend(self.distinct(*hook, interfaces()).map(|o| (*hook, incoming, o)));
+            }
+        }
+        for interface in &node.interfaces {
+            for hook in &self.network.interface(*interface).ingress {
+                calls.push((*hook, Some(*interface), None));
+            }
+            for hook in &self.network.interface(*interface).egress {
+                let sources = std::iter::once(None).chain(interfaces());
+                calls.extend(self.distinct(*hook, sources).map(|i| (*hook, i, Some(*interface))));
+            }
+        }
+        calls
+    }
+
+    fn distinct(
+        &self,
+        hook: Hook,
+        interfaces: impl Iterator<Item = Option<InterfaceId>>,
+    ) -> impl Iterator<Item = Option<InterfaceId>> {
+        let mut seen = FxHashSet::default();
+        let looks: Vec<_> = interfaces
+            .filter(|i| seen.insert((self.look(hook.filter, *i, true), self.look(hook.filter, *i, false))))
+            .collect();
+        looks.into_iter()
+    }
+
+    /// How the rules of a filter see an interface on one side: the answers to their tests as bits.
+    fn look(&self, filter: FilterId, interface: Option<InterfaceId>, incoming: bool) -> u64 {
+        let tests = &self.filters[filter.index()].interface_tests;
+        if tests.len() > 63 {
+            // Too many tests for one number: every interface then is its own class.
+            return interface.map_or(u64::MAX, |id| (1 << 63) | u64::from(id.0));
+        }
+        let (i, o) = if incoming { (interface, None) } else { (None, interface) };
+        let answers = tests.iter().map(|test| interface_test(test, self.network, i, o) == Some(true));
+        answers.enumerate().fold(0, |bits, (index, yes)| bits | (u64::from(yes) << index))
+    }
+
+    fn hook_key(
+        &self,
+        node: NodeId,
+        hook: Hook,
+        incoming: Option<InterfaceId>,
+        outgoing: Option<InterfaceId>,
+        reading: Reading,
+    ) -> HookKey {
+        HookKey {
+            filter: hook.filter,
+            chain: hook.chain,
+            incoming: self.look(hook.filter, incoming, true),
+            outgoing: self.look(hook.filter, outgoing, false),
+            reassembles: self.reassembles(node),
+            own: self.filters[hook.filter.index()].uses_own.then_some(node),
+            reading,
+        }
+    }
+
+    /// Whether a node sees whole datagrams.
+    pub(super) fn reassembles(&self, node: NodeId) -> bool {
+        self.nodes[node.index()].tracks || self.network.assumes(Assumption::Reassembled)
+    }
+}
+
+/// One query's private layer over a compiled network.
+pub(super) struct View<'c> {
+    pub(super) compiled: &'c Compiled<'c>,
+    pub(super) space: Space,
+    pub(super) reading: Reading,
+    cut: Cut,
+    tables: Tables,
+}
+
+impl View<'_> {
+    fn compile(
+        &mut self,
+        key: HookKey,
+        hook: Hook,
+        incoming: Option<InterfaceId>,
+        outgoing: Option<InterfaceId>,
+    ) -> Accept {
+        let own = key.own.map_or(&[][..], |node| &self.compiled.nodes[node.index()].own);
+        let situation = Situation {
+            network: self.compiled.network,
+            incoming,
+            outgoing,
+            reassembles: key.reassembles,
+            own,
+            reading: key.reading,
+            cut: &self.cut,
+        };
+        compile_hook(&mut self.space, situation, hook)
+    }
+
+    fn hook(
+        &mut self,
+        node: NodeId,
+        hook: Hook,
+        incoming: Option<InterfaceId>,
+        outgoing: Option<InterfaceId>,
+    ) -> Accept {
+        let key = self.compiled.hook_key(node, hook, incoming, outgoing, self.reading);
+        let changed = self.cut.rules.iter().chain(&self.cut.closed).any(|rule| rule.filter == hook.filter);
+        if let Some(known) = self.compiled.tables.hooks.get(&key).filter(|_| !changed) {
+            return *known;
+        }
+        if let Some(known) = self.tables.hooks.get(&key) {
+            return *known;
+        }
+        let accept = self.compile(key, hook, incoming, outgoing);
+        self.tables.hooks.insert(key, accept);
+        accept
+    }
+
+    /// What all hooks of a stage accept together.
+    pub(super) fn stage(
+        &mut self,
+        node: NodeId,
+        hooks: &[Hook],
+        incoming: Option<InterfaceId>,
+        outgoing: Option<InterfaceId>,
+    ) -> Accept {
+        let mut all = Accept::OPEN;
+        for hook in hooks {
+            let one = self.hook(node, *hook, incoming, outgoing);
+            let other = hook.family.map_or(Set::EMPTY, |family| {
+                let own = self.space.family(family);
+                self.space.complement(own)
+            });
+            for (mine, theirs) in all.states.iter_mut().zip(one.states) {
+                let bound = self.space.union(theirs, other);
+                *mine = self.space.intersect(*mine, bound);
+            }
+            let opened = self.space.minus(one.opens, other);
+            all.opens = self.space.union(all.opens, opened);
+        }
+        all
+    }
+
+    /// Where a node routes what came in there.
+    pub(super) fn fib(&mut self, node: NodeId, incoming: Option<InterfaceId>) -> Arc<Fib> {
+        let key = (node, fib_class(self.compiled.network, node, incoming), self.reading);
+        if let Some(known) = self.compiled.tables.fibs.get(&key).or_else(|| self.tables.fibs.get(&key)) {
+            return Arc::clone(known);
+        }
+        let network = self.compiled.network;
+        let fib = Arc::new(compile_fib(&mut self.space, network.node(node), incoming, self.reading));
+        self.tables.fibs.insert(key, Arc::clone(&fib));
+        fib
+    }
+
+    /// Packets whose source an interface takes (SEMANTICS.md section 2.3).
+    pub(super) fn plausible_sources(&mut self, interface: InterfaceId) -> Set {
+        let spec = self.compiled.network.interface(interface);
+        let mut sets = Vec::new();
+        for family in Family::ALL {
+            let own = self.space.family(family);
+            let taken = match (spec.antispoof[family as usize], self.reading) {
+                (Antispoof::Off, _) | (Antispoof::Undeclared(_), Reading::May) => own,
+                (Antispoof::Strict, _) | (Antispoof::Undeclared(_), Reading::Must) => {
+                    self.routed_back(interface, true)
+                }
+                (Antispoof::Loose, _) => self.routed_back(interface, false),
+            };
+            sets.push(self.space.intersect(own, taken));
+        }
+        let link_local = self.space.prefix(Side::Src, LINK_LOCAL_V6);
+        sets.push(link_local);
+        self.space.union_all(&sets)
+    }
+
+    /// Packets whose answer would be sent, by this interface or by any.
+    fn routed_back(&mut self, interface: InterfaceId, only_here: bool) -> Set {
+        let node = self.compiled.network.interface(interface).node;
+        let fib = self.fib(node, Some(interface));
+        let ways = fib.sends.iter().filter(|(hop, _)| !only_here || hop.interface == interface);
+        let sets: Vec<Set> = ways.map(|(_, set)| *set).collect();
+        let answers = self.space.union_all(&sets);
+        self.space.mirror(answers)
+    }
+}
+
+/// fe80::/10 (RFC 4291 section 2.5.6).
+pub(super) const LINK_LOCAL_V6: ipnet::IpNet =
+    ipnet::IpNet::V6(ipnet::Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10));
+
+/// Which of the routing rules of a node ask packets that came in there, as bits.
+fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> u64 {
+    let rules = &network.node(node).lookup;
+    if rules.len() > 63 {
+        return incoming.map_or(u64::MAX, |id| (1 << 63) | u64::from(id.0));
+    }
+    rules.iter().enumerate().fold(0, |bits, (index, rule)| bits | (u64::from(asks(rule, incoming)) << index))
+}
+
+fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
+    let rules = || filter.chains.iter().flat_map(|chain| &chain.rules);
+    let mut interface_tests: Vec<Test> = Vec::new();
+    let mut uses_own = false;
+    for m in rules().flat_map(|rule| &rule.matches) {
+        match &m.test {
+            test @ (Test::InZone(_) | Test::OutZone(_) | Test::InName(_) | Test::OutName(_)) => {
+                if !interface_tests.contains(test) {
+                    interface_tests.push(test.clone());
+                }
+            }
+            Test::SourceIsOwn | Test::DestinationIsOwn => uses_own = true,
+            _ => {}
+        }
+    }
+    let policies = filter.chains.iter().filter_map(|chain| chain.policy);
+    let rejects = rules().map(|rule| rule.action).chain(policies).any(|action| action == Action::Reject);
+    FilterFacts { interface_tests, uses_state: uses_state(filter), uses_own, rejects }
+}
+
+fn node_facts(network: &Network, filters: &[FilterFacts], id: NodeId) -> NodeFacts {
+    let hooks = network.hooks(id);
+    let facts = || hooks.iter().map(|hook| &filters[hook.filter.index()]);
+    NodeFacts {
+        own: network.own_addresses(id).map(AddressRange::single).collect(),
+        tracks: hooks.iter().any(|hook| network.filter(hook.filter).tracks),
+        asks_state: facts().any(|f| f.uses_state),
+        rejects: facts().any(|f| f.rejects),
+    }
+}
+
+fn owners(network: &Network) -> Vec<Vec<(InterfaceId, Vec<AddressRange>)>> {
+    let owner = |id: &InterfaceId| {
+        let addresses = network.interface(*id).addresses.iter();
+        let own: Vec<_> = addresses.map(|a| AddressRange::single(a.net.addr())).collect();
+        (!own.is_empty()).then_some((*id, own))
+    };
+    network.segments.iter().map(|segment| segment.attached.iter().filter_map(owner).collect()).collect()
+}
+
+fn internet(network: &Network) -> Vec<Option<InterfaceId>> {
+    let is_internet = |id: &&InterfaceId| {
+        network.node(network.interface(**id).node).role == crate::model::Role::Internet
+    };
+    network.segments.iter().map(|segment| segment.attached.iter().find(is_internet).copied()).collect()
+}

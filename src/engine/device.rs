@@ -1,0 +1,432 @@
+//! What a node does with packets: receive, filter, route, filter, send; or deliver; or answer (SEMANTICS.md section 3).
+
+use super::compiled::{LINK_LOCAL_V6, View};
+use super::inject;
+use super::query::Origin;
+use super::routes::Fib;
+use super::rules::Accept;
+use super::run::{Run, Step};
+use crate::header::{AddressRange, Family};
+use crate::model::{Assumption, Existence, InterfaceId, Kind, NodeId, Reading, Role, State};
+use crate::set::{Set, Side};
+
+/// A way in which the tracker may look at packets, with the packets it may look at so.
+#[derive(Clone, Copy)]
+struct Look {
+    kind: LookKind,
+    packets: Set,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LookKind {
+    /// In this one state.
+    State(State),
+    /// As fresh packets whose state is not known: what every fresh state accepts (*must* only).
+    AnyFresh,
+}
+
+impl Look {
+    fn accepts(self, view: &mut View<'_>, accept: &Accept) -> Set {
+        match self.kind {
+            LookKind::State(state) => accept.state(state),
+            LookKind::AnyFresh => {
+                let both = view.space.intersect(accept.state(State::New), accept.state(State::Invalid));
+                view.space.intersect(both, accept.state(State::Untracked))
+            }
+        }
+    }
+
+    fn is_open(self) -> bool {
+        matches!(self.kind, LookKind::State(State::Established | State::Related))
+    }
+
+    fn opens(self) -> bool {
+        self.kind == LookKind::State(State::New)
+    }
+}
+
+/// What a batch of packets at an interface caused that the node answers.
+#[derive(Default)]
+struct Causes {
+    delivered: Vec<Set>,
+    fresh: Vec<Set>,
+}
+
+/// A batch on its way through one node.
+struct Batch {
+    node: NodeId,
+    receiver: InterfaceId,
+    look: Look,
+    /// Packets past the ingress lists and the checks of sources.
+    packets: Set,
+    /// Packets that some list so far opens a connection for.
+    opens: Set,
+}
+
+impl Run<'_, '_> {
+    /// Processes packets that an interface has received. With `again`, they were processed before, and only what has
+    /// become established since matters.
+    pub(super) fn process(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set, again: bool) {
+        let node = self.network.interface(receiver).node;
+        let spec = self.network.node(node);
+        if self.taken[node.index()] || !self.exists(spec.existence) {
+            return;
+        }
+        let packets = self.usable(view, receiver, packets);
+        if packets.is_empty() {
+            return;
+        }
+        if spec.role == Role::Internet || spec.existence != Existence::Described {
+            return self.beyond(view, node, receiver, packets);
+        }
+        if spec.kind != Kind::Linux && self.query.reading == Reading::Must {
+            return;
+        }
+        let ingress = view.stage(node, &self.network.interface(receiver).ingress, Some(receiver), None);
+        let mut causes = Causes::default();
+        for look in self.looks(view, node, packets, again) {
+            let admitted = look.accepts(view, &ingress);
+            let admitted = view.space.intersect(look.packets, admitted);
+            if admitted.is_empty() {
+                continue;
+            }
+            if !look.is_open() {
+                causes.fresh.push(self.unroutable(view, node, receiver, admitted));
+            }
+            let checked = self.check_sources(view, receiver, admitted);
+            let batch = Batch { node, receiver, look, packets: checked, opens: ingress.opens };
+            self.split(view, &batch, &mut causes);
+        }
+        self.answer(view, node, receiver, causes);
+    }
+
+    fn usable(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
+        if self.has_ipv6(receiver) {
+            return packets;
+        }
+        let v4 = view.space.family(Family::V4);
+        view.space.intersect(packets, v4)
+    }
+
+    /// The ways in which the tracker of a node may look at packets.
+    fn looks(&mut self, view: &mut View<'_>, node: NodeId, packets: Set, again: bool) -> Vec<Look> {
+        let facts = &view.compiled.nodes[node.index()];
+        if !(facts.tracks && facts.asks_state) {
+            let all = Look { kind: LookKind::State(State::New), packets };
+            return if again { Vec::new() } else { vec![all] };
+        }
+        let mut looks = Vec::new();
+        let mut add = |view: &mut View<'_>, kind, within: Set| {
+            let packets = view.space.intersect(packets, within);
+            if !packets.is_empty() {
+                looks.push(Look { kind, packets });
+            }
+        };
+        if !again {
+            let certain = inject::certainly_new(&mut view.space);
+            let doubtful = view.space.complement(certain);
+            if self.query.reading == Reading::May {
+                add(view, LookKind::State(State::New), Set::FULL);
+                add(view, LookKind::State(State::Invalid), doubtful);
+                add(view, LookKind::State(State::Untracked), doubtful);
+            } else {
+                add(view, LookKind::State(State::New), certain);
+                add(view, LookKind::AnyFresh, doubtful);
+            }
+        }
+        add(view, LookKind::State(State::Established), self.established[node.index()]);
+        if self.query.reading == Reading::May {
+            add(view, LookKind::State(State::Related), self.related[node.index()]);
+        }
+        looks
+    }
+
+    /// Takes out what the kernel or the anti-spoofing of the interface drops.
+    fn check_sources(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
+        let plausible = view.plausible_sources(receiver);
+        let packets = view.space.intersect(packets, plausible);
+        if self.query.reading == Reading::May {
+            return packets;
+        }
+        let martians = inject::martians(&mut view.space);
+        let node = self.network.interface(receiver).node;
+        let own = view.space.addresses(Side::Src, &view.compiled.nodes[node.index()].own);
+        let dropped = view.space.union(martians, own);
+        view.space.minus(packets, dropped)
+    }
+
+    /// Packets that the node would answer because it has no route for them. Anti-spoofing does not stop that.
+    fn unroutable(&mut self, view: &mut View<'_>, node: NodeId, receiver: InterfaceId, packets: Set) -> Set {
+        if !self.reflects() {
+            return Set::EMPTY;
+        }
+        let own = view.space.addresses(Side::Dst, &view.compiled.nodes[node.index()].own);
+        let away = view.space.minus(packets, own);
+        let away = self.forwardable(view, node, away);
+        let fib = view.fib(node, Some(receiver));
+        view.space.intersect(away, fib.unroutable)
+    }
+
+    fn reflects(&self) -> bool {
+        self.query.reading == Reading::May && !self.network.assumes(Assumption::NoReflection)
+    }
+
+    /// Packets of the families that a node forwards.
+    fn forwardable(&mut self, view: &mut View<'_>, node: NodeId, packets: Set) -> Set {
+        let mut sets = Vec::new();
+        for family in Family::ALL {
+            if self.network.forwards(node, family, self.query.reading) {
+                let own = view.space.family(family);
+                sets.push(view.space.intersect(packets, own));
+            }
+        }
+        view.space.union_all(&sets)
+    }
+
+    /// Local delivery or forwarding.
+    fn split(&mut self, view: &mut View<'_>, batch: &Batch, causes: &mut Causes) {
+        if batch.packets.is_empty() {
+            return;
+        }
+        let facts = &view.compiled.nodes[batch.node.index()];
+        let rejects = facts.rejects;
+        let own = view.space.addresses(Side::Dst, &facts.own);
+        let mut local = view.space.intersect(batch.packets, own);
+        let mut away = view.space.minus(batch.packets, own);
+        let group = inject::group_at(view, batch.receiver);
+        let flooded = view.space.intersect(away, group);
+        away = view.space.minus(away, group);
+        let spec = self.network.node(batch.node);
+        if self.query.reading == Reading::May {
+            local = view.space.union(local, flooded);
+            if spec.multicast_forwarding.holds(Reading::May) {
+                away = view.space.union(away, flooded);
+            }
+        }
+        let input = view.stage(batch.node, &spec.input, Some(batch.receiver), None);
+        let accepted = batch.look.accepts(view, &input);
+        let delivered = view.space.intersect(local, accepted);
+        self.local(view, batch, delivered, &input);
+        if batch.look.is_open() {
+            causes.delivered.push(batch.packets);
+        }
+        causes.delivered.push(delivered);
+        if rejects {
+            causes.fresh.push(local);
+        }
+        let may_be_routed_by_source = spec.source_routing.holds(self.query.reading)
+            && self.query.reading == Reading::May
+            && !self.network.assumes(Assumption::NoSourceRouting);
+        if may_be_routed_by_source {
+            let own_only = view.space.intersect(batch.packets, own);
+            self.route_by_source(view, batch, own_only);
+        }
+        let away = self.forwardable(view, batch.node, away);
+        if away.is_empty() {
+            return;
+        }
+        if !batch.look.is_open() {
+            causes.fresh.push(away);
+        }
+        self.forward(view, batch, away);
+    }
+
+    fn local(&mut self, view: &mut View<'_>, batch: &Batch, delivered: Set, input: &Accept) {
+        if delivered.is_empty() || self.is_deaf(batch.node) {
+            return;
+        }
+        self.deliver(view, batch.node, delivered, batch.receiver, batch.look.is_open());
+        if batch.look.opens() {
+            let opening = view.space.union(batch.opens, input.opens);
+            let opened = view.space.intersect(delivered, opening);
+            self.open(view, batch.node, opened, Some(batch.receiver));
+        }
+    }
+
+    fn is_deaf(&self, node: NodeId) -> bool {
+        self.colour == super::run::Colour::Counted && self.query.cut.deaf.contains(&node)
+    }
+
+    fn forward(&mut self, view: &mut View<'_>, batch: &Batch, packets: Set) {
+        let packets = if self.query.reading == Reading::Must {
+            // A router never forwards link-local addresses (RFC 4291 section 2.5.6).
+            let src = view.space.prefix(Side::Src, LINK_LOCAL_V6);
+            let dst = view.space.prefix(Side::Dst, LINK_LOCAL_V6);
+            let local = view.space.union(src, dst);
+            view.space.minus(packets, local)
+        } else {
+            packets
+        };
+        let fib = view.fib(batch.node, Some(batch.receiver));
+        for (hop, set) in &fib.sends {
+            let routed = view.space.intersect(packets, *set);
+            self.send(view, batch, routed, hop.interface, Some(hop.via));
+        }
+        let learned = self.network.node(batch.node).dynamic_routes.is_some()
+            && self.query.reading == Reading::May
+            && !self.network.assumes(Assumption::FixedRoutes);
+        if learned {
+            for interface in &self.network.node(batch.node).interfaces {
+                self.send(view, batch, packets, *interface, None);
+            }
+        }
+    }
+
+    /// Sends what the forward and egress lists accept to a next hop, or to everybody there.
+    fn send(
+        &mut self,
+        view: &mut View<'_>,
+        batch: &Batch,
+        packets: Set,
+        sends: InterfaceId,
+        via: Option<Option<std::net::IpAddr>>,
+    ) {
+        let Some(segment) = self.network.interface(sends).segment else { return };
+        let cut = self.is_cut(sends) || self.is_closed(batch.receiver, sends);
+        let packets = self.usable(view, sends, packets);
+        if packets.is_empty() || cut {
+            return;
+        }
+        let spec = self.network.node(batch.node);
+        let forward = view.stage(batch.node, &spec.forward, Some(batch.receiver), Some(sends));
+        let egress = &self.network.interface(sends).egress;
+        let egress = view.stage(batch.node, egress, Some(batch.receiver), Some(sends));
+        let accepted = batch.look.accepts(view, &forward);
+        let packets = view.space.intersect(packets, accepted);
+        let accepted = batch.look.accepts(view, &egress);
+        let packets = view.space.intersect(packets, accepted);
+        if packets.is_empty() {
+            return;
+        }
+        if batch.look.opens() && self.exists(self.network.segment(segment).existence) {
+            let opening = view.space.union_all(&[batch.opens, forward.opens, egress.opens]);
+            let opened = view.space.intersect(packets, opening);
+            self.open(view, batch.node, opened, Some(batch.receiver));
+        }
+        let step = Step::Sent {
+            receiver: batch.receiver,
+            sends,
+            via: via.flatten(),
+            established: batch.look.is_open(),
+            any_destination: false,
+        };
+        match via {
+            Some(via) => self.put(view, segment, packets, sends, via, step),
+            None => self.put_to_all(view, segment, packets, Some(sends), step),
+        }
+    }
+
+    fn is_closed(&self, receiver: InterfaceId, sends: InterfaceId) -> bool {
+        self.colour == super::run::Colour::Counted && self.query.cut.hops.contains(&(receiver, sends))
+    }
+
+    /// A packet that names its own way is filtered with the node's address as destination, and then goes anywhere.
+    fn route_by_source(&mut self, view: &mut View<'_>, batch: &Batch, packets: Set) {
+        let spec = self.network.node(batch.node);
+        for sends in &spec.interfaces {
+            let Some(segment) = self.network.interface(*sends).segment else { continue };
+            let forward = view.stage(batch.node, &spec.forward, Some(batch.receiver), Some(*sends));
+            let accepted = batch.look.accepts(view, &forward);
+            let passed = view.space.intersect(packets, accepted);
+            let anywhere = view.space.forget_address(passed, Side::Dst);
+            let anywhere = self.usable(view, *sends, anywhere);
+            let step = Step::Sent {
+                receiver: batch.receiver,
+                sends: *sends,
+                via: None,
+                established: batch.look.is_open(),
+                any_destination: true,
+            };
+            self.put_to_all(view, segment, anywhere, Some(*sends), step);
+        }
+    }
+
+    /// The node answers the sources of what reached it (SEMANTICS.md section 3.3), as far as nobody was answered yet.
+    fn answer(&mut self, view: &mut View<'_>, node: NodeId, receiver: InterfaceId, causes: Causes) {
+        if !self.reflects() {
+            return;
+        }
+        use State::{Established, Invalid, New, Related, Untracked};
+        let kinds: [(Vec<Set>, &[State]); 2] =
+            [(causes.delivered, &[New, Established, Related]), (causes.fresh, &[New, Invalid, Untracked])];
+        for (kind, (sets, states)) in kinds.into_iter().enumerate() {
+            let cause = view.space.union_all(&sets);
+            if cause.is_empty() {
+                continue;
+            }
+            let sources = view.space.project_src(cause);
+            let destinations = view.space.src_as_dst(sources);
+            let new = view.space.minus(destinations, self.answered[node.index()][kind]);
+            if new.is_empty() {
+                continue;
+            }
+            let answered = &mut self.answered[node.index()][kind];
+            *answered = view.space.union(*answered, new);
+            let facts = &view.compiled.nodes[node.index()];
+            let answers = if facts.rejects {
+                new
+            } else {
+                let own = view.space.addresses(Side::Src, &facts.own);
+                view.space.intersect(new, own)
+            };
+            let step = Step::Answered { receiver, cause };
+            let looks: Vec<Look> =
+                states.iter().map(|s| Look { kind: LookKind::State(*s), packets: answers }).collect();
+            self.originate_as(view, node, &looks, step);
+        }
+    }
+
+    /// A node sends packets with its own addresses.
+    pub(super) fn originate(&mut self, view: &mut View<'_>, node: NodeId, packets: Set, again: bool) {
+        let spec = self.network.node(node);
+        if !self.exists(spec.existence) || (spec.kind != Kind::Linux && self.query.reading == Reading::Must) {
+            return;
+        }
+        let own: Vec<AddressRange> = view.compiled.nodes[node.index()].own.clone();
+        let own = view.space.addresses(Side::Src, &own);
+        let packets = view.space.intersect(packets, own);
+        let looks = self.looks(view, node, packets, again);
+        self.originate_as(view, node, &looks, Step::Own { node });
+    }
+
+    fn originate_as(&mut self, view: &mut View<'_>, node: NodeId, looks: &[Look], step: Step) {
+        let fib: std::sync::Arc<Fib> = view.fib(node, None);
+        let spec = self.network.node(node);
+        for (hop, set) in &fib.sends {
+            let sends = hop.interface;
+            let Some(segment) = self.network.interface(sends).segment else { continue };
+            if self.is_cut(sends) {
+                continue;
+            }
+            let output = view.stage(node, &spec.output, None, Some(sends));
+            let egress = view.stage(node, &self.network.interface(sends).egress, None, Some(sends));
+            for look in looks {
+                let packets = view.space.intersect(look.packets, *set);
+                let packets = self.usable(view, sends, packets);
+                let accepted = look.accepts(view, &output);
+                let packets = view.space.intersect(packets, accepted);
+                let accepted = look.accepts(view, &egress);
+                let packets = view.space.intersect(packets, accepted);
+                if look.opens() {
+                    let opening = view.space.union(output.opens, egress.opens);
+                    let opened = view.space.intersect(packets, opening);
+                    self.open(view, node, opened, None);
+                }
+                self.put(view, segment, packets, sends, hop.via, step);
+            }
+        }
+    }
+
+    /// Who a step says has sent packets, where it begins a journey.
+    pub(super) fn origin(&self, step: Step) -> Option<Origin> {
+        match step {
+            Step::Start(origin) => Some(origin),
+            Step::Own { node } => Some(Origin::Honest(node)),
+            Step::Answered { receiver, .. } | Step::Beyond { receiver, .. } => {
+                Some(Origin::Reflected(self.network.interface(receiver).node))
+            }
+            Step::Somebody { segment, .. } => Some(Origin::Somebody(segment)),
+            Step::Sent { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The engine: can anything that these places send arrive at those? It knows nothing of claims, texts or formats.
+//!
+//! A network is compiled once ([`Compiled`]); each [`Query`] is then one least fixpoint over it, pure and sequential,
+//! on a private layer of sets. Connections need two: first everything that anybody sends, which says what is open
+//! where; then what descends from the footholds, which alone counts (SEMANTICS.md section 5.2).
+
+mod compiled;
+mod device;
+mod inject;
+mod parallel;
+mod query;
+mod routes;
+mod rules;
+mod run;
+mod solve;
+mod structure;
+mod witness;
+
+pub use compiled::Compiled;
+pub use parallel::map as parallel_map;
+pub use query::{
+    Answer, Cut, FreeFlow, Journey, JourneyHop, Limits, Origin, Place, Places, Query, RuleRef, Stop, Witness,
+};
+pub use solve::{Reached, explore, solve};
+pub use structure::Structure;

@@ -1,0 +1,282 @@
+//! From routing rules and tables to the sets of packets that go each way (SEMANTICS.md sections 3.4 and 4.3).
+//!
+//! A table is one sweep over its sorted prefixes to disjoint ranges of destinations, each with the routes that may
+//! apply there; never a set subtraction for each prefix.
+
+use crate::header::{AddressRange, Family, address_from_number, address_number};
+use crate::model::{Fact, InterfaceId, Lookup, LookupRule, NextHop, Node, Reading, Route, RouteAction, Table};
+use crate::set::{Set, Side, Space};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// Where the packets of a node go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fib {
+    /// Packets by next hop, in the order of the hops. A packet with several next hops is in several sets.
+    pub(super) sends: Vec<(NextHop, Set)>,
+    /// Packets without a route, or with an unreachable one: dropped, and the source is told.
+    pub(super) unroutable: Set,
+}
+
+/// The packets of one node that came in on one interface (or nowhere: its own), by where they go.
+pub(super) fn compile_fib(
+    space: &mut Space,
+    node: &Node,
+    incoming: Option<InterfaceId>,
+    reading: Reading,
+) -> Fib {
+    let mut fib = FibCompiler { space, reading, sends: BTreeMap::new(), unroutable: Set::EMPTY };
+    let mut left = Set::FULL;
+    for rule in node.lookup.iter().filter(|rule| asks(rule, incoming)) {
+        let condition = fib.condition(rule);
+        let (take, stays) = match (rule.unknown, reading) {
+            (None, _) => (condition, condition),
+            (Some(_), Reading::May) => (condition, Set::EMPTY),
+            (Some(_), Reading::Must) => (Set::EMPTY, condition),
+        };
+        let here = fib.space.intersect(left, take);
+        let goes_on = match rule.action {
+            Lookup::Table(table) => fib.table(&node.tables[table], here, rule.falls_through),
+            Lookup::Blackhole => Set::EMPTY,
+            Lookup::Unreachable => {
+                fib.unroutable = fib.space.union(fib.unroutable, here);
+                Set::EMPTY
+            }
+        };
+        let rest = fib.space.minus(left, stays);
+        left = fib.space.union(rest, goes_on);
+    }
+    let unroutable = fib.space.union(fib.unroutable, left);
+    Fib { sends: fib.sends.into_iter().collect(), unroutable }
+}
+
+/// Whether a rule asks packets that came in there at all.
+pub(super) fn asks(rule: &LookupRule, incoming: Option<InterfaceId>) -> bool {
+    match (&rule.incoming, incoming) {
+        (None, _) => true,
+        (Some(list), Some(interface)) => list.contains(&interface),
+        (Some(_), None) => false,
+    }
+}
+
+struct FibCompiler<'s> {
+    space: &'s mut Space,
+    reading: Reading,
+    sends: BTreeMap<NextHop, Set>,
+    unroutable: Set,
+}
+
+impl FibCompiler<'_> {
+    fn condition(&mut self, rule: &LookupRule) -> Set {
+        let from = rule.from.map_or(Set::FULL, |prefix| self.space.prefix(Side::Src, prefix));
+        let to = rule.to.map_or(Set::FULL, |prefix| self.space.prefix(Side::Dst, prefix));
+        self.space.intersect(from, to)
+    }
+
+    /// Sends what a table routes, and returns what goes on to the next rule.
+    fn table(&mut self, table: &Table, here: Set, falls_through: Fact) -> Set {
+        if here.is_empty() {
+            return Set::EMPTY;
+        }
+        let mut goes_on = Set::EMPTY;
+        for (class, ranges) in classes(table, self.reading) {
+            let destinations = self.space.addresses(Side::Dst, &ranges);
+            let part = self.space.intersect(here, destinations);
+            for action in class.actions {
+                match action {
+                    RouteAction::Send(hops) => {
+                        for hop in hops {
+                            let known = self.sends.get(hop).copied().unwrap_or(Set::EMPTY);
+                            let all = self.space.union(known, part);
+                            self.sends.insert(*hop, all);
+                        }
+                    }
+                    RouteAction::Blackhole => {}
+                    RouteAction::Unreachable => self.unroutable = self.space.union(self.unroutable, part),
+                    RouteAction::Throw => goes_on = self.space.union(goes_on, part),
+                }
+            }
+            if class.may_have_none {
+                goes_on = self.space.union(goes_on, part);
+            }
+        }
+        let refused = match falls_through {
+            Fact::Yes => return goes_on,
+            Fact::No => Set::EMPTY,
+            Fact::Unknown(_) if self.reading == Reading::May => goes_on,
+            Fact::Unknown(_) => return Set::EMPTY,
+        };
+        self.unroutable = self.space.union(self.unroutable, goes_on);
+        refused
+    }
+}
+
+/// The routes that may apply to a range of destinations.
+struct Class<'t> {
+    actions: Vec<&'t RouteAction>,
+    /// Whether perhaps no route applies.
+    may_have_none: bool,
+}
+
+/// The destinations of a table by what happens to them; together they are all addresses of both families.
+fn classes(table: &Table, reading: Reading) -> Vec<(Class<'_>, Vec<AddressRange>)> {
+    let mut found = Classes { reading, numbers: FxHashMap::default(), classes: Vec::new() };
+    for family in Family::ALL {
+        let mut routes: Vec<&Route> =
+            table.routes.iter().filter(|route| Family::of(route.prefix.addr()) == family).collect();
+        // The sort is stable: routes of one prefix stay in their order.
+        routes.sort_by_key(|route| (route.prefix.network(), route.prefix.prefix_len()));
+        found.sweep(family, &routes);
+    }
+    found.classes
+}
+
+struct Classes<'t> {
+    reading: Reading,
+    numbers: FxHashMap<(Vec<&'t RouteAction>, bool), usize>,
+    classes: Vec<(Class<'t>, Vec<AddressRange>)>,
+}
+
+impl<'t> Classes<'t> {
+    /// Walks the addresses of a family upwards. Prefixes are nested or apart, so the open ones are a stack.
+    fn sweep(&mut self, family: Family, routes: &[&'t Route]) {
+        let last = address_number(AddressRange::all(family).high);
+        let mut open: Vec<(u128, &'t Route)> = Vec::new();
+        let mut at = Some(0_u128);
+        for route in routes {
+            let start = address_number(route.prefix.network());
+            self.close_until(family, &mut open, &mut at, start.checked_sub(1));
+            if let Some(from) = at.filter(|from| *from < start) {
+                self.add(family, from, start - 1, &open);
+            }
+            at = Some(start);
+            open.push((address_number(route.prefix.broadcast()), route));
+        }
+        self.close_until(family, &mut open, &mut at, Some(last));
+        if let Some(from) = at {
+            self.add(family, from, last, &open);
+        }
+    }
+
+    /// Emits the ranges that end at or before `limit`, and takes the prefixes that end there off the stack.
+    fn close_until(
+        &mut self,
+        family: Family,
+        open: &mut Vec<(u128, &'t Route)>,
+        at: &mut Option<u128>,
+        limit: Option<u128>,
+    ) {
+        let Some(limit) = limit else { return };
+        while let Some((end, _)) = open.last().copied().filter(|(end, _)| *end <= limit) {
+            if let Some(from) = at.filter(|from| *from <= end) {
+                self.add(family, from, end, open);
+            }
+            let last = address_number(AddressRange::all(family).high);
+            *at = if end == last { None } else { Some(end + 1) };
+            open.pop();
+        }
+    }
+
+    fn add(&mut self, family: Family, from: u128, to: u128, open: &[(u128, &'t Route)]) {
+        let (actions, may_have_none) = self.applying(open);
+        let classes = &mut self.classes;
+        let number = *self.numbers.entry((actions.clone(), may_have_none)).or_insert_with(|| {
+            classes.push((Class { actions, may_have_none }, Vec::new()));
+            classes.len() - 1
+        });
+        let ranges = &mut self.classes[number].1;
+        let low = address_from_number(family, from);
+        let high = address_from_number(family, to);
+        match ranges.last_mut() {
+            Some(last)
+                if last.family() == family && from > 0 && address_number(last.high) == from - 1 =>
+            {
+                last.high = high;
+            }
+            _ => ranges.push(AddressRange { low, high }),
+        }
+    }
+
+    /// The routes that may apply, longest prefix first: a first-match list read by pairs.
+    fn applying(&self, open: &[(u128, &'t Route)]) -> (Vec<&'t RouteAction>, bool) {
+        let mut actions = Vec::new();
+        let mut end = open.len();
+        while end > 0 {
+            let prefix = open[end - 1].1.prefix;
+            let start = open[..end].iter().rposition(|(_, route)| route.prefix != prefix).map_or(0, |p| p + 1);
+            for (_, route) in &open[start..end] {
+                match (route.unknown, self.reading) {
+                    (None, _) => {
+                        actions.push(&route.action);
+                        return (actions, false);
+                    }
+                    (Some(_), Reading::May) => actions.push(&route.action),
+                    // It hides the shorter ones, and is itself not certain.
+                    (Some(_), Reading::Must) => return (Vec::new(), false),
+                }
+            }
+            end = start;
+        }
+        (actions, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{InterfaceId, UnknownId};
+    use crate::source::{SourceId, Span};
+
+    fn route(prefix: &str, interface: u32, unknown: bool) -> Route {
+        let action = RouteAction::Send(vec![NextHop { interface: InterfaceId(interface), via: None }]);
+        let span = Span::new(SourceId(0), 0, 0);
+        Route { prefix: prefix.parse().unwrap(), action, span, unknown: unknown.then_some(UnknownId(0)) }
+    }
+
+    fn ways(table: &Table, address: &str, reading: Reading) -> (Vec<u32>, bool) {
+        let address = address.parse().unwrap();
+        let hits: Vec<_> = classes(table, reading)
+            .into_iter()
+            .filter(|(_, ranges)| ranges.iter().any(|range| range.contains(address)))
+            .collect();
+        assert_eq!(hits.len(), 1, "classes are disjoint and cover every address");
+        let class = &hits[0].0;
+        let interfaces = class.actions.iter().map(|action| match action {
+            RouteAction::Send(hops) => hops[0].interface.0,
+            _ => 0,
+        });
+        (interfaces.collect(), class.may_have_none)
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_and_unknown_routes_have_two_readings() {
+        let table = Table {
+            name: "main".to_owned(),
+            routes: vec![
+                route("10.1.0.0/16", 3, true),
+                route("10.0.0.0/8", 2, false),
+                route("0.0.0.0/0", 1, false),
+                route("255.255.255.255/32", 4, false),
+                route("::/0", 5, true),
+            ],
+        };
+        for (address, may, must) in [
+            ("9.255.255.255", (vec![1], false), (vec![1], false)),
+            ("10.0.0.0", (vec![2], false), (vec![2], false)),
+            ("10.1.2.3", (vec![3, 2], false), (vec![], false)),
+            ("10.2.0.0", (vec![2], false), (vec![2], false)),
+            ("11.0.0.0", (vec![1], false), (vec![1], false)),
+            ("255.255.255.255", (vec![4], false), (vec![4], false)),
+            ("2001:db8::1", (vec![5], true), (vec![], false)),
+        ] {
+            assert_eq!(ways(&table, address, Reading::May), may, "{address}");
+            assert_eq!(ways(&table, address, Reading::Must), must, "{address}");
+        }
+    }
+
+    #[test]
+    fn an_empty_table_routes_nothing() {
+        let table = Table { name: "main".to_owned(), routes: Vec::new() };
+        assert_eq!(ways(&table, "1.2.3.4", Reading::Must), (vec![], true));
+    }
+}

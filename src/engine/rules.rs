@@ -1,0 +1,310 @@
+//! From a list of rules to the sets of packets that it accepts, by the pairs of SEMANTICS.md section 4.2.
+//!
+//! *May*: a match takes m⁺ into the branch, and all but m⁻ falls through. *Must*: m⁻ and all but m⁺.
+
+use super::query::{Cut, RuleRef};
+use crate::header::{AddressRange, Fragment, proto};
+use crate::model::filter::interface_test;
+use crate::model::{
+    Action, Chain, Filter, FilterId, Hook, InterfaceId, Match, Network, Reading, Service, State, Test,
+};
+use crate::set::{Field, Set, Side, Space, Summary};
+use rustc_hash::FxHashMap;
+use std::ops::RangeInclusive;
+
+/// What a hook accepts, by the connection state of the packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Accept {
+    /// Accepted packets for each of [`State::ALL`].
+    pub(super) states: [Set; State::ALL.len()],
+    /// Packets in state `New` that are accepted by something that opens a connection.
+    pub(super) opens: Set,
+}
+
+impl Accept {
+    /// No filter at all.
+    pub(super) const OPEN: Accept = Accept { states: [Set::FULL; State::ALL.len()], opens: Set::EMPTY };
+
+    /// What is accepted in a state.
+    pub(super) fn state(&self, state: State) -> Set {
+        self.states[state as usize]
+    }
+}
+
+/// Everything besides the packet that a rule may look at.
+#[derive(Clone, Copy)]
+pub(super) struct Situation<'a> {
+    /// The network that the filter belongs to.
+    pub(super) network: &'a Network,
+    /// Where the packet came in.
+    pub(super) incoming: Option<InterfaceId>,
+    /// Where it is to go out.
+    pub(super) outgoing: Option<InterfaceId>,
+    /// Whether the device sees whole datagrams.
+    pub(super) reassembles: bool,
+    /// The device's own addresses.
+    pub(super) own: &'a [AddressRange],
+    /// May or must.
+    pub(super) reading: Reading,
+    /// Rules that are taken out.
+    pub(super) cut: &'a Cut,
+}
+
+/// The sets of one hook. Chains that are called several times are compiled once.
+pub(super) fn compile_hook(space: &mut Space, situation: Situation<'_>, hook: Hook) -> Accept {
+    let filter = situation.network.filter(hook.filter);
+    let asks_state = uses_state(filter);
+    let mut states = [Set::EMPTY; State::ALL.len()];
+    let mut opens = Set::EMPTY;
+    for state in State::ALL {
+        if state != State::New && !asks_state {
+            states[state as usize] = states[State::New as usize];
+            continue;
+        }
+        let mut list = ListCompiler { space, situation, filter, id: hook.filter, state, known: FxHashMap::default() };
+        let summary = list.chain(hook.chain);
+        // What returns from an entry chain without a policy is accepted, as netfilter does.
+        let rest = list.space.union(summary.fall, summary.ret);
+        states[state as usize] = list.space.union(summary.accept, rest);
+        if state == State::New {
+            let rest = if filter.tracks { rest } else { Set::EMPTY };
+            opens = list.space.union(summary.open, rest);
+        }
+    }
+    Accept { states, opens }
+}
+
+/// Whether some rule asks for the connection state.
+pub(super) fn uses_state(filter: &Filter) -> bool {
+    let mut matches = filter.chains.iter().flat_map(|chain| &chain.rules).flat_map(|rule| &rule.matches);
+    matches.any(|m| matches!(m.test, Test::State(_)))
+}
+
+struct ListCompiler<'s, 'a> {
+    space: &'s mut Space,
+    situation: Situation<'a>,
+    filter: &'a Filter,
+    id: FilterId,
+    state: State,
+    known: FxHashMap<usize, Summary>,
+}
+
+impl ListCompiler<'_, '_> {
+    /// A chain with its policy. The builder refuses cycles, so this ends.
+    fn chain(&mut self, index: usize) -> Summary {
+        if let Some(known) = self.known.get(&index) {
+            return *known;
+        }
+        let chain: &Chain = &self.filter.chains[index];
+        let mut parts = Vec::with_capacity(chain.rules.len() + 1);
+        for (position, rule) in chain.rules.iter().enumerate() {
+            let place = RuleRef { filter: self.id, chain: index, rule: position };
+            if self.situation.cut.rules.contains(&place) {
+                continue;
+            }
+            let (certain, possible) = self.conditions(&rule.matches);
+            let closed = self.situation.cut.closed.contains(&place);
+            parts.push(self.rule(if closed { Action::Drop } else { rule.action }, rule.opens, certain, possible));
+        }
+        if let Some(policy) = chain.policy {
+            let place = RuleRef { filter: self.id, chain: index, rule: chain.rules.len() };
+            let closed = self.situation.cut.closed.contains(&place);
+            let policy = if closed { Action::Drop } else { policy };
+            parts.push(self.rule(policy, true, Set::FULL, Set::FULL));
+        }
+        let summary = self.space.compose_all(&parts);
+        self.known.insert(index, summary);
+        summary
+    }
+
+    /// One rule with its pair.
+    fn rule(&mut self, action: Action, opens: bool, certain: Set, possible: Set) -> Summary {
+        let (take, stays) = match self.situation.reading {
+            Reading::May => (possible, certain),
+            Reading::Must => (certain, possible),
+        };
+        let fall = self.space.complement(stays);
+        let nothing = Summary { accept: Set::EMPTY, open: Set::EMPTY, ret: Set::EMPTY, fall };
+        let opened = |accept: Set| if opens { accept } else { Set::EMPTY };
+        match action {
+            Action::Accept => Summary { accept: take, open: opened(take), ..nothing },
+            Action::Drop | Action::Reject => nothing,
+            Action::Return => Summary { ret: take, ..nothing },
+            Action::Continue => Summary::PASS,
+            Action::Unknown(_) if self.situation.reading == Reading::May => {
+                Summary { accept: take, open: opened(take), fall: Set::FULL, ..nothing }
+            }
+            Action::Unknown(_) => nothing,
+            Action::Jump(chain) => {
+                let called = self.chain(chain);
+                let back = self.space.union(called.fall, called.ret);
+                let back = self.space.intersect(take, back);
+                Summary {
+                    accept: self.space.intersect(take, called.accept),
+                    open: self.space.intersect(take, called.open),
+                    fall: self.space.union(fall, back),
+                    ..nothing
+                }
+            }
+            Action::Goto(chain) => {
+                let called = self.chain(chain);
+                let back = self.space.union(called.fall, called.ret);
+                Summary {
+                    accept: self.space.intersect(take, called.accept),
+                    open: self.space.intersect(take, called.open),
+                    ret: self.space.intersect(take, back),
+                    fall,
+                }
+            }
+        }
+    }
+
+    /// m⁻ and m⁺ of a conjunction.
+    fn conditions(&mut self, matches: &[Match]) -> (Set, Set) {
+        let mut certain = Set::FULL;
+        let mut possible = Set::FULL;
+        for m in matches {
+            let (low, high) = self.condition(m);
+            certain = self.space.intersect(certain, low);
+            possible = self.space.intersect(possible, high);
+        }
+        (certain, possible)
+    }
+
+    fn condition(&mut self, m: &Match) -> (Set, Set) {
+        let all_or_nothing = |yes: bool| if yes != m.negated { Set::FULL } else { Set::EMPTY };
+        let situation = &self.situation;
+        if let Some(yes) = interface_test(&m.test, situation.network, situation.incoming, situation.outgoing) {
+            let set = all_or_nothing(yes);
+            return (set, set);
+        }
+        let set = match &m.test {
+            Test::Unknown(_) => return (Set::EMPTY, Set::FULL),
+            Test::State(states) => all_or_nothing(states.contains(&self.state)),
+            Test::Fragment(parts) if situation.reassembles => all_or_nothing(parts.contains(&Fragment::Whole)),
+            test => {
+                let (holds, undecided) = self.test(test);
+                if m.negated {
+                    let not = self.space.union(holds, undecided);
+                    self.space.complement(not)
+                } else {
+                    holds
+                }
+            }
+        };
+        (set, set)
+    }
+
+    /// The packets for which a test holds, and those that it cannot judge: later fragments of protocols whose ports,
+    /// types or flags it looks at.
+    fn test(&mut self, test: &Test) -> (Set, Set) {
+        let own = self.situation.own;
+        let space = &mut *self.space;
+        let simple = match test {
+            Test::Source(ranges) => space.addresses(Side::Src, ranges),
+            Test::Destination(ranges) => space.addresses(Side::Dst, ranges),
+            Test::SourceIsOwn => space.addresses(Side::Src, own),
+            Test::DestinationIsOwn => space.addresses(Side::Dst, own),
+            Test::Family(family) => space.family(*family),
+            Test::Protocol(ranges) => space.field_in(Field::Proto, &wide(ranges)),
+            Test::Fragment(parts) => {
+                let sets: Vec<Set> = parts.iter().map(|part| space.fragment(*part)).collect();
+                space.union_all(&sets)
+            }
+            Test::Service(services) => return self.services(services),
+            Test::SourcePort(ranges) => return self.ports(ranges, &[Side::Src]),
+            Test::DestinationPort(ranges) => return self.ports(ranges, &[Side::Dst]),
+            Test::EitherPort(ranges) => return self.ports(ranges, &[Side::Src, Side::Dst]),
+            Test::TcpFlags { mask, value } => {
+                let tcp = space.protocol(proto::TCP);
+                let flags = space.flags(*mask, *value);
+                let holds = space.intersect(tcp, flags);
+                return self.seen(holds, tcp);
+            }
+            // Answered by the caller.
+            Test::State(_)
+            | Test::InZone(_)
+            | Test::OutZone(_)
+            | Test::InName(_)
+            | Test::OutName(_)
+            | Test::Unknown(_) => Set::EMPTY,
+        };
+        (simple, Set::EMPTY)
+    }
+
+    /// Takes later fragments out of a set, unless the device reassembles; they are undecided for `protocols`.
+    fn seen(&mut self, holds: Set, protocols: Set) -> (Set, Set) {
+        if self.situation.reassembles {
+            return (holds, Set::EMPTY);
+        }
+        let later = self.space.fragment(Fragment::Later);
+        (self.space.minus(holds, later), self.space.intersect(protocols, later))
+    }
+
+    fn ports(&mut self, ranges: &[(u16, u16)], sides: &[Side]) -> (Set, Set) {
+        let ranges: Vec<RangeInclusive<u16>> = ranges.iter().map(|(low, high)| *low..=*high).collect();
+        let sets: Vec<Set> = sides.iter().map(|side| self.space.ports(*side, &ranges)).collect();
+        let ports = self.space.union_all(&sets);
+        let protocols = protocols_with_ports(self.space);
+        let holds = self.space.intersect(ports, protocols);
+        self.seen(holds, protocols)
+    }
+
+    fn services(&mut self, services: &[Service]) -> (Set, Set) {
+        let mut holds = Vec::new();
+        let mut undecided = Vec::new();
+        for service in services {
+            let set = service_set(self.space, service);
+            if service.names_ports() {
+                let protocol = self.space.protocol(service.protocol.unwrap_or(0));
+                let (seen, blind) = self.seen(set, protocol);
+                holds.push(seen);
+                undecided.push(blind);
+            } else {
+                holds.push(set);
+            }
+        }
+        let holds = self.space.union_all(&holds);
+        let undecided = self.space.union_all(&undecided);
+        (holds, self.space.minus(undecided, holds))
+    }
+}
+
+fn wide(ranges: &[(u8, u8)]) -> Vec<RangeInclusive<u16>> {
+    ranges.iter().map(|(low, high)| u16::from(*low)..=u16::from(*high)).collect()
+}
+
+/// The packets of the protocols that have ports.
+pub(super) fn protocols_with_ports(space: &mut Space) -> Set {
+    let sets: Vec<Set> =
+        proto::NAMES.iter().filter(|(n, _)| proto::has_ports(*n)).map(|(n, _)| space.protocol(*n)).collect();
+    space.union_all(&sets)
+}
+
+/// The packets of a service, whatever the fragment.
+pub(super) fn service_set(space: &mut Space, service: &Service) -> Set {
+    let Some(number) = service.protocol else { return Set::FULL };
+    let mut set = space.protocol(number);
+    if proto::has_ports(number) && service.ports != Service::ANY.ports {
+        let ports = space.ports(Side::Dst, &[service.ports.0..=service.ports.1]);
+        set = space.intersect(set, ports);
+    }
+    if matches!(number, proto::ICMP | proto::ICMPV6) {
+        let (low, high) = service.icmp_types;
+        let types = space.field(Field::IcmpType, low.into(), high.into());
+        let (low, high) = service.icmp_codes;
+        let codes = space.field(Field::IcmpCode, low.into(), high.into());
+        let both = space.intersect(types, codes);
+        set = space.intersect(set, both);
+    }
+    set
+}
+
+/// The packets of any of the services; every packet if there is none.
+pub(super) fn services_set(space: &mut Space, services: &[Service]) -> Set {
+    if services.is_empty() {
+        return Set::FULL;
+    }
+    let sets: Vec<Set> = services.iter().map(|service| service_set(space, service)).collect();
+    space.union_all(&sets)
+}

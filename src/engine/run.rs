@@ -1,0 +1,455 @@
+//! One least fixpoint: which packets reach which interfaces, segments and nodes (SEMANTICS.md sections 2 and 3).
+//!
+//! Packets are pushed forward as deltas: an interface is processed with what it has not received before. What each
+//! delta came from is kept, so that a witness can be walked back.
+
+use super::compiled::View;
+use super::query::{Origin, Place, Places, Query, Stop};
+use crate::header::AddressRange;
+use crate::model::{
+    Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, Role, SegmentId,
+};
+use crate::set::{Set, Side};
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+/// How packets got to an interface or a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Somebody put them there.
+    Start(Origin),
+    /// A node sent them on.
+    Sent {
+        /// The interface on which the node had received them.
+        receiver: InterfaceId,
+        /// The interface through which it sent them.
+        sends: InterfaceId,
+        /// The next hop; `None` is the destination itself.
+        via: Option<IpAddr>,
+        /// Whether they passed only as part of an open connection.
+        established: bool,
+        /// Whether their destination was rewritten on the way (source routing).
+        any_destination: bool,
+    },
+    /// A node answered the source of one of `cause`, received on `receiver`.
+    Answered {
+        /// The interface on which the cause was received.
+        receiver: InterfaceId,
+        /// What was answered.
+        cause: Set,
+    },
+    /// A node sent them with its own address.
+    Own {
+        /// The sender.
+        node: NodeId,
+    },
+    /// Somebody undescribed on the segment sent them, after one of `cause` was put there.
+    Somebody {
+        /// The segment.
+        segment: SegmentId,
+        /// What was put there for an address that nobody owns.
+        cause: Set,
+    },
+    /// Somebody behind a node that may be there, or on the internet, after one of `cause` reached it.
+    Beyond {
+        /// The interface that received the cause.
+        receiver: InterfaceId,
+        /// What it received.
+        cause: Set,
+    },
+}
+
+/// Packets that arrived together, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Delta {
+    /// Number in the order of the whole run.
+    pub(super) time: usize,
+    /// The packets that were new.
+    pub(super) set: Set,
+    /// How they came.
+    pub(super) step: Step,
+}
+
+/// A connection table as it grew.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opening {
+    /// When.
+    pub(super) time: usize,
+    /// The packets that opened.
+    pub(super) set: Set,
+    /// Where their node had received them; `None` if it sent them itself.
+    pub(super) receiver: Option<InterfaceId>,
+}
+
+/// Which packets this run follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Colour {
+    /// Everything that anybody sends: it opens connections.
+    Openers,
+    /// What descends from the footholds: only this counts.
+    Counted,
+}
+
+/// A fixpoint in progress or done.
+pub(super) struct Run<'q, 'c> {
+    pub(super) query: &'q Query,
+    pub(super) network: &'c Network,
+    pub(super) colour: Colour,
+    /// Nodes that the sender of this run controls: they need not be followed.
+    pub(super) taken: Vec<bool>,
+    pub(super) received: Vec<Set>,
+    pub(super) history: Vec<Vec<Delta>>,
+    pub(super) on_segment: Vec<Set>,
+    pub(super) segment_history: Vec<Vec<Delta>>,
+    pub(super) delivered: Vec<Set>,
+    pub(super) delivered_history: Vec<Vec<(usize, Set, InterfaceId, bool)>>,
+    pub(super) opened: Vec<Set>,
+    pub(super) openings: Vec<Vec<Opening>>,
+    /// Packets that are established, and related, at each node.
+    pub(super) established: Vec<Set>,
+    pub(super) related: Vec<Set>,
+    pub(super) answered: Vec<[Set; 2]>,
+    pub(super) beyond: Vec<bool>,
+    somebody: Vec<bool>,
+    pending: Vec<Set>,
+    queue: VecDeque<InterfaceId>,
+    pub(super) time: usize,
+    pub(super) steps_left: usize,
+}
+
+impl<'q, 'c> Run<'q, 'c> {
+    /// A run in which nothing has been sent yet.
+    pub(super) fn new(query: &'q Query, network: &'c Network, colour: Colour, steps: usize) -> Run<'q, 'c> {
+        let (nodes, interfaces, segments) =
+            (network.nodes.len(), network.interfaces.len(), network.segments.len());
+        let taken = match colour {
+            Colour::Counted => query.footholds.nodes.clone(),
+            Colour::Openers => query.footholds.or(&query.accomplices).nodes,
+        };
+        Run {
+            query,
+            network,
+            colour,
+            taken,
+            received: vec![Set::EMPTY; interfaces],
+            history: vec![Vec::new(); interfaces],
+            on_segment: vec![Set::EMPTY; segments],
+            segment_history: vec![Vec::new(); segments],
+            delivered: vec![Set::EMPTY; nodes],
+            delivered_history: vec![Vec::new(); nodes],
+            opened: vec![Set::EMPTY; nodes],
+            openings: vec![Vec::new(); nodes],
+            established: vec![Set::EMPTY; nodes],
+            related: vec![Set::EMPTY; nodes],
+            answered: vec![[Set::EMPTY; 2]; nodes],
+            beyond: vec![false; nodes],
+            somebody: vec![false; segments],
+            pending: vec![Set::EMPTY; interfaces],
+            queue: VecDeque::new(),
+            time: 0,
+            steps_left: steps,
+        }
+    }
+
+    /// Whether the reading knows of something.
+    pub(super) fn exists(&self, existence: Existence) -> bool {
+        existence == Existence::Described || self.query.reading == Reading::May
+    }
+
+    /// Injects what every sender of a set of places may send.
+    pub(super) fn inject(&mut self, view: &mut View<'_>, places: &Places, origin: fn(Place) -> Origin) {
+        for place in places.iter() {
+            let packets = super::inject::packets(view, self.query, place);
+            let step = Step::Start(origin(place));
+            match place {
+                Place::Segment(id) => self.put_to_all(view, id, packets, None, step),
+                Place::Node(id) => {
+                    for interface in self.network.node(id).interfaces.clone() {
+                        if let Some(segment) = self.network.interface(interface).segment {
+                            self.put_to_all(view, segment, packets, Some(interface), step);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Processes what has arrived until nothing new does.
+    ///
+    /// # Errors
+    /// A limit was met; what was found so far is found, but there may be more.
+    pub(super) fn settle(&mut self, view: &mut View<'_>) -> Result<(), Stop> {
+        while let Some(interface) = self.queue.pop_front() {
+            let packets = std::mem::replace(&mut self.pending[interface.index()], Set::EMPTY);
+            self.steps_left = self.steps_left.checked_sub(1).ok_or(Stop::Steps(self.time))?;
+            self.process(view, interface, packets, false);
+            view.space.status().map_err(|exhausted| Stop::Nodes(exhausted.limit))?;
+        }
+        Ok(())
+    }
+
+    /// Puts packets on a segment such that every interface but the sender's receives them.
+    pub(super) fn put_to_all(
+        &mut self,
+        view: &mut View<'_>,
+        segment: SegmentId,
+        packets: Set,
+        sender: Option<InterfaceId>,
+        step: Step,
+    ) {
+        if packets.is_empty() || !self.exists(self.network.segment(segment).existence) {
+            return;
+        }
+        self.arrive(view, segment, packets, step);
+        for interface in &self.network.segment(segment).attached {
+            if Some(*interface) != sender {
+                self.receive(view, *interface, packets, step);
+            }
+        }
+        self.join(view, segment, packets, step);
+    }
+
+    /// Frames that may get to other segments too.
+    fn join(&mut self, view: &mut View<'_>, segment: SegmentId, packets: Set, step: Step) {
+        if self.query.reading == Reading::Must {
+            return;
+        }
+        // Joins may form cycles; a segment that gains nothing ends the walk.
+        let mut open = vec![segment];
+        while let Some(from) = open.pop() {
+            for join in &self.network.segment(from).joins {
+                let new = view.space.minus(packets, self.on_segment[join.to.index()]);
+                let waiting = self.network.segment(join.to).attached.iter().any(|interface| {
+                    !view.space.minus(packets, self.received[interface.index()]).is_empty()
+                });
+                if new.is_empty() && !waiting {
+                    continue;
+                }
+                self.arrive(view, join.to, packets, step);
+                for interface in &self.network.segment(join.to).attached {
+                    self.receive(view, *interface, packets, step);
+                }
+                open.push(join.to);
+            }
+        }
+    }
+
+    /// Puts packets on a segment for a next hop.
+    pub(super) fn put(
+        &mut self,
+        view: &mut View<'_>,
+        segment: SegmentId,
+        packets: Set,
+        sender: InterfaceId,
+        via: Option<IpAddr>,
+        step: Step,
+    ) {
+        if packets.is_empty() || !self.exists(self.network.segment(segment).existence) {
+            return;
+        }
+        let static_neighbours = self.network.assumes(Assumption::StaticNeighbours);
+        if self.query.forged[segment.index()] && !static_neighbours {
+            return self.put_to_all(view, segment, packets, Some(sender), step);
+        }
+        self.arrive(view, segment, packets, step);
+        let group = super::inject::group(view, segment);
+        let flooded = view.space.intersect(packets, group);
+        for interface in &self.network.segment(segment).attached {
+            if *interface != sender {
+                self.receive(view, *interface, flooded, step);
+            }
+        }
+        let single = view.space.minus(packets, group);
+        match via {
+            Some(neighbour) => self.to_neighbour(view, segment, single, sender, neighbour, step),
+            None => self.to_owners(view, segment, single, sender, step),
+        }
+        self.join(view, segment, packets, step);
+    }
+
+    fn to_neighbour(
+        &mut self,
+        view: &mut View<'_>,
+        segment: SegmentId,
+        packets: Set,
+        sender: InterfaceId,
+        neighbour: IpAddr,
+        step: Step,
+    ) {
+        let mut found = false;
+        let compiled = view.compiled;
+        for (interface, addresses) in &compiled.owners[segment.index()] {
+            if *interface != sender && addresses.iter().any(|range| range.contains(neighbour)) {
+                found = true;
+                self.receive(view, *interface, packets, step);
+            }
+        }
+        if let (false, Some(internet)) = (found, compiled.internet[segment.index()]) {
+            self.receive(view, internet, packets, step);
+        }
+    }
+
+    fn to_owners(
+        &mut self,
+        view: &mut View<'_>,
+        segment: SegmentId,
+        packets: Set,
+        sender: InterfaceId,
+        step: Step,
+    ) {
+        let mut rest = packets;
+        let compiled = view.compiled;
+        for (interface, addresses) in &compiled.owners[segment.index()] {
+            if rest.is_empty() {
+                return;
+            }
+            if *interface == sender {
+                continue;
+            }
+            let own = view.space.addresses(Side::Dst, addresses);
+            let theirs = view.space.intersect(packets, own);
+            if !theirs.is_empty() {
+                self.receive(view, *interface, theirs, step);
+                rest = view.space.minus(rest, own);
+            }
+        }
+        if rest.is_empty() {
+            return;
+        }
+        if let Some(internet) = compiled.internet[segment.index()] {
+            self.receive(view, internet, rest, step);
+        } else if self.query.reading == Reading::May && !self.network.assumes(Assumption::StaticNeighbours) {
+            self.somebody_sends(view, segment, rest);
+        }
+    }
+
+    /// Whoever sits at an address that nobody described may send anything on its segment.
+    fn somebody_sends(&mut self, view: &mut View<'_>, segment: SegmentId, cause: Set) {
+        if std::mem::replace(&mut self.somebody[segment.index()], true) {
+            return;
+        }
+        self.put_to_all(view, segment, Set::FULL, None, Step::Somebody { segment, cause });
+    }
+
+    fn arrive(&mut self, view: &mut View<'_>, segment: SegmentId, packets: Set, step: Step) {
+        let known = &mut self.on_segment[segment.index()];
+        let new = view.space.minus(packets, *known);
+        if new.is_empty() {
+            return;
+        }
+        *known = view.space.union(*known, new);
+        self.time += 1;
+        self.segment_history[segment.index()].push(Delta { time: self.time, set: new, step });
+    }
+
+    /// An interface receives packets.
+    pub(super) fn receive(&mut self, view: &mut View<'_>, interface: InterfaceId, packets: Set, step: Step) {
+        let index = interface.index();
+        if packets.is_empty() || self.is_cut(interface) {
+            return;
+        }
+        let new = view.space.minus(packets, self.received[index]);
+        if new.is_empty() {
+            return;
+        }
+        self.received[index] = view.space.union(self.received[index], new);
+        self.time += 1;
+        self.history[index].push(Delta { time: self.time, set: new, step });
+        if self.pending[index].is_empty() {
+            self.queue.push_back(interface);
+        }
+        self.pending[index] = view.space.union(self.pending[index], new);
+    }
+
+    /// Whether the query takes an interface out of the network.
+    pub(super) fn is_cut(&self, interface: InterfaceId) -> bool {
+        self.colour == Colour::Counted && self.query.cut.interfaces.contains(&interface)
+    }
+
+    /// Notes packets that got past the input filter of a node.
+    pub(super) fn deliver(
+        &mut self,
+        view: &mut View<'_>,
+        node: NodeId,
+        packets: Set,
+        receiver: InterfaceId,
+        established: bool,
+    ) {
+        let known = &mut self.delivered[node.index()];
+        let new = view.space.minus(packets, *known);
+        if new.is_empty() {
+            return;
+        }
+        *known = view.space.union(*known, new);
+        self.time += 1;
+        self.delivered_history[node.index()].push((self.time, new, receiver, established));
+    }
+
+    /// Notes packets that opened a connection at a node.
+    pub(super) fn open(
+        &mut self,
+        view: &mut View<'_>,
+        node: NodeId,
+        packets: Set,
+        receiver: Option<InterfaceId>,
+    ) {
+        let known = &mut self.opened[node.index()];
+        let new = view.space.minus(packets, *known);
+        if new.is_empty() {
+            return;
+        }
+        *known = view.space.union(*known, new);
+        self.time += 1;
+        self.openings[node.index()].push(Opening { time: self.time, set: new, receiver });
+    }
+
+    /// What a place at the far side of a node does with packets: the internet, and nodes that may be there.
+    pub(super) fn beyond(&mut self, view: &mut View<'_>, node: NodeId, receiver: InterfaceId, packets: Set) {
+        self.deliver(view, node, packets, receiver, false);
+        let spec = self.network.node(node);
+        let is_internet = spec.role == Role::Internet;
+        if self.query.reading == Reading::Must {
+            return self.across_the_internet(view, receiver, packets);
+        }
+        if is_internet && self.network.assumes(Assumption::NoReflection) {
+            let step = Step::Sent { receiver, sends: receiver, via: None, established: false, any_destination: false };
+            for interface in spec.interfaces.iter().filter(|i| **i != receiver) {
+                if let Some(segment) = self.network.interface(*interface).segment {
+                    self.put_to_all(view, segment, packets, Some(*interface), step);
+                }
+            }
+            return;
+        }
+        if std::mem::replace(&mut self.beyond[node.index()], true) {
+            return;
+        }
+        let step = Step::Beyond { receiver, cause: packets };
+        for interface in &spec.interfaces {
+            if let Some(segment) = self.network.interface(*interface).segment {
+                self.put_to_all(view, segment, Set::FULL, Some(*interface), step);
+            }
+        }
+    }
+
+    /// The internet certainly carries packets to whoever owns their destination on another line of it.
+    fn across_the_internet(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) {
+        let node = self.network.interface(receiver).node;
+        for interface in self.network.node(node).interfaces.iter().filter(|i| **i != receiver) {
+            let Some(segment) = self.network.interface(*interface).segment else { continue };
+            let step =
+                Step::Sent { receiver, sends: *interface, via: None, established: false, any_destination: false };
+            let compiled = view.compiled;
+            let addresses: Vec<AddressRange> =
+                compiled.owners[segment.index()].iter().flat_map(|(_, own)| own.iter().copied()).collect();
+            let owned = view.space.addresses(Side::Dst, &addresses);
+            let theirs = view.space.intersect(packets, owned);
+            self.put(view, segment, theirs, *interface, None, step);
+        }
+    }
+
+    /// Whether IPv6 runs on an interface in this reading.
+    pub(super) fn has_ipv6(&self, interface: InterfaceId) -> bool {
+        let fact: Fact = self.network.interface(interface).ipv6;
+        fact.holds(self.query.reading)
+    }
+}

@@ -1,0 +1,186 @@
+//! One query from beginning to end.
+
+use super::compiled::{Compiled, View};
+use super::inject;
+use super::query::{Answer, Cut, Limits, Origin, Place, Query, Stop};
+use super::run::{Colour, Run};
+use super::witness::find_witness;
+use crate::header::Packet;
+use crate::model::{NodeId, Reading, SegmentId};
+use crate::set::{Set, Side};
+
+/// Decides a query.
+pub fn solve(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Answer {
+    let mut view = compiled.view(query.reading, &Cut::default(), limits);
+    let mut stop = None;
+    let openers = connections(&mut view, query, limits).unwrap_or_else(|(run, limit)| {
+        stop = Some(limit);
+        run
+    });
+    view.change(&query.cut);
+    let mut run = Run::new(query, compiled.network, Colour::Counted, limits.steps);
+    run.established.clone_from(&openers.established);
+    run.related.clone_from(&openers.related);
+    start_counted(&mut view, &mut run);
+    if let Err(limit) = run.settle(&mut view) {
+        stop = Some(limit);
+    }
+    if view.space.status().is_err() {
+        // Sets of an exhausted space mean nothing.
+        return Answer { reached: Vec::new(), delivered: Vec::new(), witness: None, stop };
+    }
+    let bad = bad_places(&mut view, &run);
+    let witness = find_witness(&mut view, &openers, &run, &bad);
+    let delivered = run.delivered.iter().enumerate().filter(|(_, set)| !set.is_empty());
+    let delivered = delivered.map(|(index, _)| NodeId::at(index)).collect();
+    Answer { reached: bad.iter().map(|(place, _)| *place).collect(), delivered, witness, stop }
+}
+
+/// What a query reaches, for comparison with the second interpreter.
+pub struct Reached<'c> {
+    view: View<'c>,
+    segments: Vec<Set>,
+    nodes: Vec<Set>,
+}
+
+impl Reached<'_> {
+    /// Whether a packet arrives at a place.
+    pub fn contains(&self, place: Place, packet: &Packet) -> bool {
+        let set = match place {
+            Place::Node(id) => self.nodes[id.index()],
+            Place::Segment(id) => self.segments[id.index()],
+        };
+        self.view.space.contains(set, packet)
+    }
+}
+
+/// Everything that a query reaches, targets or not.
+///
+/// # Errors
+/// A limit was met.
+pub fn explore<'c>(compiled: &'c Compiled<'c>, query: &Query, limits: Limits) -> Result<Reached<'c>, Stop> {
+    let mut view = compiled.view(query.reading, &Cut::default(), limits);
+    let openers = connections(&mut view, query, limits).map_err(|(_, stop)| stop)?;
+    view.change(&query.cut);
+    let mut run = Run::new(query, compiled.network, Colour::Counted, limits.steps);
+    run.established.clone_from(&openers.established);
+    run.related.clone_from(&openers.related);
+    start_counted(&mut view, &mut run);
+    run.settle(&mut view)?;
+    Ok(Reached { segments: run.on_segment, nodes: run.delivered, view })
+}
+
+fn start_counted(view: &mut View<'_>, run: &mut Run<'_, '_>) {
+    let query = run.query;
+    run.inject(view, &query.footholds, Origin::Adversary);
+    let wanted = inject::wanted(&mut view.space, query);
+    for node in &query.honest {
+        run.originate(view, *node, wanted, false);
+    }
+}
+
+/// Everything that anybody sends, until no further connection opens.
+fn connections<'q, 'c>(
+    view: &mut View<'c>,
+    query: &'q Query,
+    limits: Limits,
+) -> Result<Run<'q, 'c>, (Run<'q, 'c>, Stop)> {
+    let network = view.compiled.network;
+    let mut run = Run::new(query, network, Colour::Openers, limits.steps);
+    if !view.compiled.nodes.iter().any(|facts| facts.tracks && facts.asks_state) {
+        return Ok(run);
+    }
+    run.inject(view, &query.footholds, Origin::Adversary);
+    run.inject(view, &query.accomplices, Origin::Accomplice);
+    let senders = openers(query, network);
+    for node in &senders {
+        run.originate(view, *node, Set::FULL, false);
+    }
+    loop {
+        if let Err(stop) = run.settle(view) {
+            return Err((run, stop));
+        }
+        if !grow_tables(view, &mut run, &senders) {
+            return Ok(run);
+        }
+    }
+}
+
+/// Honest nodes that open connections: on *may* every node may send with its own address at any time.
+fn openers(query: &Query, network: &crate::model::Network) -> Vec<NodeId> {
+    match query.reading {
+        Reading::May => network
+            .nodes_by_id()
+            .filter(|(_, node)| node.role != crate::model::Role::Internet)
+            .map(|(id, _)| id)
+            .collect(),
+        Reading::Must => query.honest.clone(),
+    }
+}
+
+/// Makes what was opened count as established, and sends again what now passes. Returns whether anything was new.
+fn grow_tables(view: &mut View<'_>, run: &mut Run<'_, '_>, senders: &[NodeId]) -> bool {
+    let mut grown = Vec::new();
+    for index in 0..run.opened.len() {
+        let facts = &view.compiled.nodes[index];
+        if !(facts.tracks && facts.asks_state) || run.opened[index].is_empty() {
+            continue;
+        }
+        let tuples = view.space.tuples(run.opened[index]);
+        let reversed = view.space.reverse(tuples);
+        let both = view.space.union(tuples, reversed);
+        if both == run.established[index] {
+            continue;
+        }
+        run.established[index] = both;
+        run.related[index] = related(view, both);
+        grown.push(NodeId::at(index));
+    }
+    for node in &grown {
+        for receiver in run.network.node(*node).interfaces.clone() {
+            let seen = run.received[receiver.index()];
+            run.process(view, receiver, seen, true);
+        }
+        if senders.contains(node) {
+            run.originate(view, *node, Set::FULL, true);
+        }
+    }
+    !grown.is_empty()
+}
+
+/// ICMP errors from anywhere to either end of an open tuple (SEMANTICS.md section 5.1).
+fn related(view: &mut View<'_>, open: Set) -> Set {
+    let sources = view.space.project_src(open);
+    let to_sources = view.space.src_as_dst(sources);
+    let destinations = view.space.project_dst(open);
+    let ends = view.space.union(to_sources, destinations);
+    let errors = inject::icmp_errors(&mut view.space);
+    view.space.intersect(errors, ends)
+}
+
+/// Targets where something arrives that is not free, with it.
+fn bad_places(view: &mut View<'_>, run: &Run<'_, '_>) -> Vec<(Place, Set)> {
+    let free = inject::free(&mut view.space, run.query);
+    let real = view.space.well_formed();
+    let counted = view.space.minus(real, free);
+    let segments = run.on_segment.iter().enumerate().map(|(i, set)| (Place::Segment(SegmentId::at(i)), *set));
+    let nodes = run.delivered.iter().enumerate().map(|(i, set)| (Place::Node(NodeId::at(i)), *set));
+    let arrivals: Vec<(Place, Set)> =
+        segments.chain(nodes).filter(|(place, set)| run.query.targets.contains(*place) && !set.is_empty()).collect();
+    let bad = arrivals.into_iter().map(|(place, set)| (place, view.space.intersect(set, counted)));
+    bad.filter(|(_, set)| !set.is_empty()).collect()
+}
+
+/// Addresses that a packet should be sent to if there is a choice: those of the targets, so that a report shows a
+/// packet that means something.
+pub(super) fn telling_destinations(view: &mut View<'_>, query: &Query) -> Set {
+    let network = view.compiled.network;
+    let mut ranges = Vec::new();
+    for (id, node) in network.nodes_by_id() {
+        let targeted = query.targets.nodes[id.index()];
+        if targeted && node.role != crate::model::Role::Internet {
+            ranges.extend(view.compiled.nodes[id.index()].own.iter().copied());
+        }
+    }
+    view.space.addresses(Side::Dst, &ranges)
+}
