@@ -3,7 +3,7 @@
 //! Every match is read as a pair m⁻ ⊆ m⁺ (SEMANTICS.md section 4.2): a rule whose match holds an
 //! [`Test::Unknown`] certainly matches nothing and possibly matches what its other tests leave.
 
-use super::id::{FilterId, InterfaceId, UnknownId, ZoneId};
+use super::id::{FilterId, InterfaceId, UnknownId, VrfId, ZoneId};
 use super::network::Network;
 use super::service::Service;
 use crate::header::{AddressRange, Family, Fragment};
@@ -32,6 +32,7 @@ pub struct Chain {
     /// The rules in order.
     pub rules: Vec<Rule>,
     /// What happens behind the last rule; `None` returns to the caller (and accepts, if there is none).
+    /// What it accepts opens a connection, as a rule without `stateless` does.
     pub policy: Option<Action>,
 }
 
@@ -96,6 +97,8 @@ pub enum Test {
     InZone(ZoneId),
     /// It goes out on an interface of the zone.
     OutZone(ZoneId),
+    /// It came in on an interface of the VRF.
+    InVrf(VrfId),
     /// It came in on the interface of this name; a final `+` stands for any rest (iptables).
     InName(String),
     /// It goes out on the interface of this name, likewise.
@@ -104,6 +107,10 @@ pub enum Test {
     SourceIsOwn,
     /// The destination is one of the device's own addresses.
     DestinationIsOwn,
+    /// Any of these matches: a set that mixes zones and addresses. As a pair (SEMANTICS.md section 4.2) it is
+    /// the union of theirs, bound by bound. All of several is several matches of one rule, or the negation
+    /// of any of the negations.
+    Any(Vec<Match>),
     /// Not understood: nobody knows what it matches.
     Unknown(UnknownId),
 }
@@ -184,8 +191,8 @@ pub fn name_fits(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Whether an interface condition holds for the interfaces of a packet; `None` for other tests.
-/// An absent interface (the out-interface of the input stage) fits no name and no zone.
+/// Whether an interface condition holds for the interfaces of a packet; `None` if the interfaces alone do not
+/// settle it. An absent interface (the out-interface of the input stage) fits no name, no zone and no VRF.
 pub fn interface_test(
     test: &Test,
     network: &Network,
@@ -200,8 +207,20 @@ pub fn interface_test(
     match test {
         Test::InZone(z) => Some(zone(incoming, *z)),
         Test::OutZone(z) => Some(zone(outgoing, *z)),
+        Test::InVrf(vrf) => Some(incoming.is_some_and(|id| network.interface(id).vrf == Some(*vrf))),
         Test::InName(pattern) => Some(name(incoming, pattern)),
         Test::OutName(pattern) => Some(name(outgoing, pattern)),
+        Test::Any(matches) => {
+            let answers = matches.iter().map(|one| {
+                interface_test(&one.test, network, incoming, outgoing).map(|holds| holds != one.negated)
+            });
+            // One that holds is enough; else every other must be settled too.
+            answers.fold(Some(false), |so_far, next| match (so_far, next) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (Some(false), Some(false)) => Some(false),
+                (None, _) | (_, None) => None,
+            })
+        }
         Test::Source(_)
         | Test::Destination(_)
         | Test::Family(_)
