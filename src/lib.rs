@@ -3,6 +3,8 @@
 
 pub mod claim;
 pub mod diag;
+#[doc(hidden)]
+pub mod engine;
 pub mod header;
 pub mod model;
 #[doc(hidden)]

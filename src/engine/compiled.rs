@@ -6,13 +6,13 @@
 use super::parallel;
 use super::query::{Cut, Limits};
 use super::routes::{Fib, asks, compile_fib};
-use super::rules::{Accept, Situation, compile_hook, uses_state};
+use super::rules::{Accept, Situation, compile_hook, each_test};
 use crate::header::{AddressRange, Family};
 use crate::model::filter::interface_test;
 use crate::model::{
     Action, Antispoof, Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State, Test,
 };
-use crate::set::{Frozen, Set, Side, Space};
+use crate::set::{Field, Frozen, Set, Side, Space};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -95,7 +95,8 @@ impl<'n> Compiled<'n> {
     }
 
     fn compile_all(&mut self) {
-        let mut hooks: BTreeSet<(HookKey, (Option<InterfaceId>, Option<InterfaceId>, Hook))> = BTreeSet::new();
+        let mut hooks: BTreeSet<(HookKey, (Option<InterfaceId>, Option<InterfaceId>, Hook))> =
+            BTreeSet::new();
         let mut seen: FxHashSet<HookKey> = FxHashSet::default();
         for index in 0..self.nodes.len() {
             let node = NodeId::at(index);
@@ -111,7 +112,8 @@ impl<'n> Compiled<'n> {
         let hooks: Vec<_> = hooks.into_iter().collect();
         let shared = &*self;
         let parts = parallel::chunks(&hooks, |chunk| {
-            let mut view = shared.view(Reading::May, &Cut::default(), Limits { nodes: usize::MAX, ..Limits::default() });
+            let mut view =
+                shared.view(Reading::May, &Cut::default(), Limits { nodes: usize::MAX, ..Limits::default() });
             let accepts: Vec<Accept> = chunk
                 .iter()
                 .map(|(key, (incoming, outgoing, hook))| view.compile(*key, *hook, *incoming, *outgoing))
@@ -271,6 +273,18 @@ pub(super) struct View<'c> {
 }
 
 impl View<'_> {
+    /// Changes the network for what follows. Sets made so far stay good.
+    pub(super) fn change(&mut self, cut: &Cut) {
+        self.cut.clone_from(cut);
+        self.tables.hooks.clear();
+    }
+
+    /// The packets that a connection table cannot tell from these: flags and fragments are not of the tuple.
+    pub(super) fn tuples(&mut self, packets: Set) -> Set {
+        let packets = self.space.forget(packets, Field::Flags);
+        self.space.forget(packets, Field::Fragment)
+    }
+
     fn compile(
         &mut self,
         key: HookKey,
@@ -396,20 +410,20 @@ fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
     let rules = || filter.chains.iter().flat_map(|chain| &chain.rules);
     let mut interface_tests: Vec<Test> = Vec::new();
     let mut uses_own = false;
-    for m in rules().flat_map(|rule| &rule.matches) {
-        match &m.test {
-            test @ (Test::InZone(_) | Test::OutZone(_) | Test::InName(_) | Test::OutName(_)) => {
-                if !interface_tests.contains(test) {
-                    interface_tests.push(test.clone());
-                }
+    let mut uses_state = false;
+    each_test(filter, &mut |test| match test {
+        Test::InZone(_) | Test::OutZone(_) | Test::InVrf(_) | Test::InName(_) | Test::OutName(_) => {
+            if !interface_tests.contains(test) {
+                interface_tests.push(test.clone());
             }
-            Test::SourceIsOwn | Test::DestinationIsOwn => uses_own = true,
-            _ => {}
         }
-    }
+        Test::SourceIsOwn | Test::DestinationIsOwn => uses_own = true,
+        Test::State(_) => uses_state = true,
+        _ => {}
+    });
     let policies = filter.chains.iter().filter_map(|chain| chain.policy);
     let rejects = rules().map(|rule| rule.action).chain(policies).any(|action| action == Action::Reject);
-    FilterFacts { interface_tests, uses_state: uses_state(filter), uses_own, rejects }
+    FilterFacts { interface_tests, uses_state, uses_own, rejects }
 }
 
 fn node_facts(network: &Network, filters: &[FilterFacts], id: NodeId) -> NodeFacts {
@@ -433,8 +447,7 @@ fn owners(network: &Network) -> Vec<Vec<(InterfaceId, Vec<AddressRange>)>> {
 }
 
 fn internet(network: &Network) -> Vec<Option<InterfaceId>> {
-    let is_internet = |id: &&InterfaceId| {
-        network.node(network.interface(**id).node).role == crate::model::Role::Internet
-    };
+    let is_internet =
+        |id: &&InterfaceId| network.node(network.interface(**id).node).role == crate::model::Role::Internet;
     network.segments.iter().map(|segment| segment.attached.iter().find(is_internet).copied()).collect()
 }

@@ -54,7 +54,9 @@ pub(super) fn segment_sources(network: &Network, query: &Query, id: SegmentId) -
         if network.node(node).role == crate::model::Role::Internet {
             own.extend(strangers(network));
         }
-        own.extend(network.interface(*interface).addresses.iter().map(|a| AddressRange::single(a.net.addr())));
+        own.extend(
+            network.interface(*interface).addresses.iter().map(|a| AddressRange::single(a.net.addr())),
+        );
     }
     if !own.is_empty() {
         return own;
@@ -115,7 +117,9 @@ fn strangers(network: &Network) -> Vec<AddressRange> {
     let mut taken: Vec<IpNet> = described.collect();
     taken.extend(NOT_PUBLIC.iter().filter_map(|text| text.parse::<IpNet>().ok()));
     let mut free = Vec::new();
-    for (family, low, high) in [(Family::V4, 0, u128::from(u32::MAX)), (Family::V6, 0x2 << 124, (0x4 << 124) - 1)] {
+    for (family, low, high) in
+        [(Family::V4, 0, u128::from(u32::MAX)), (Family::V6, 0x2 << 124, (0x4 << 124) - 1)]
+    {
         let mut edges: Vec<(u128, u128)> = taken
             .iter()
             .filter(|net| Family::of(net.addr()) == family)
@@ -177,7 +181,15 @@ pub(super) fn martians(space: &mut Space) -> Set {
     let nets = |texts: &[&str]| -> Vec<AddressRange> {
         texts.iter().filter_map(|text| text.parse::<IpNet>().ok()).map(AddressRange::prefix).collect()
     };
-    let src = nets(&["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32", "::/128", "::1/128", "ff00::/8"]);
+    let src = nets(&[
+        "0.0.0.0/8",
+        "127.0.0.0/8",
+        "224.0.0.0/4",
+        "255.255.255.255/32",
+        "::/128",
+        "::1/128",
+        "ff00::/8",
+    ]);
     let dst = nets(&["0.0.0.0/8", "127.0.0.0/8", "::/128", "::1/128"]);
     let src = space.addresses(Side::Src, &src);
     let dst = space.addresses(Side::Dst, &dst);
@@ -207,7 +219,9 @@ pub(super) fn certainly_new(space: &mut Space) -> Set {
 /// ICMP errors (RFC 792, RFC 4443): types that quote the packet that they are about.
 pub(super) fn icmp_errors(space: &mut Space) -> Set {
     let mut sets = Vec::new();
-    for (number, kinds) in [(proto::ICMP, &[3_u16, 4, 5, 11, 12][..]), (proto::ICMPV6, &[1, 2, 3, 4, 137][..])] {
+    for (number, kinds) in
+        [(proto::ICMP, &[3_u16, 4, 5, 11, 12][..]), (proto::ICMPV6, &[1, 2, 3, 4, 137][..])]
+    {
         let icmp = space.protocol(number);
         let types: Vec<Set> = kinds.iter().map(|kind| space.field(Field::IcmpType, *kind, *kind)).collect();
         let types = space.union_all(&types);

@@ -4,7 +4,9 @@
 //! apply there; never a set subtraction for each prefix.
 
 use crate::header::{AddressRange, Family, address_from_number, address_number};
-use crate::model::{Fact, InterfaceId, Lookup, LookupRule, NextHop, Node, Reading, Route, RouteAction, Table};
+use crate::model::{
+    Fact, InterfaceId, Lookup, LookupRule, NextHop, Node, Reading, Route, RouteAction, Table,
+};
 use crate::set::{Set, Side, Space};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -188,9 +190,7 @@ impl<'t> Classes<'t> {
         let low = address_from_number(family, from);
         let high = address_from_number(family, to);
         match ranges.last_mut() {
-            Some(last)
-                if last.family() == family && from > 0 && address_number(last.high) == from - 1 =>
-            {
+            Some(last) if last.family() == family && from > 0 && address_number(last.high) == from - 1 => {
                 last.high = high;
             }
             _ => ranges.push(AddressRange { low, high }),
@@ -203,7 +203,8 @@ impl<'t> Classes<'t> {
         let mut end = open.len();
         while end > 0 {
             let prefix = open[end - 1].1.prefix;
-            let start = open[..end].iter().rposition(|(_, route)| route.prefix != prefix).map_or(0, |p| p + 1);
+            let start =
+                open[..end].iter().rposition(|(_, route)| route.prefix != prefix).map_or(0, |p| p + 1);
             for (_, route) in &open[start..end] {
                 match (route.unknown, self.reading) {
                     (None, _) => {

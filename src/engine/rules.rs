@@ -61,7 +61,8 @@ pub(super) fn compile_hook(space: &mut Space, situation: Situation<'_>, hook: Ho
             states[state as usize] = states[State::New as usize];
             continue;
         }
-        let mut list = ListCompiler { space, situation, filter, id: hook.filter, state, known: FxHashMap::default() };
+        let mut list =
+            ListCompiler { space, situation, filter, id: hook.filter, state, known: FxHashMap::default() };
         let summary = list.chain(hook.chain);
         // What returns from an entry chain without a policy is accepted, as netfilter does.
         let rest = list.space.union(summary.fall, summary.ret);
@@ -75,9 +76,24 @@ pub(super) fn compile_hook(space: &mut Space, situation: Situation<'_>, hook: Ho
 }
 
 /// Whether some rule asks for the connection state.
-pub(super) fn uses_state(filter: &Filter) -> bool {
-    let mut matches = filter.chains.iter().flat_map(|chain| &chain.rules).flat_map(|rule| &rule.matches);
-    matches.any(|m| matches!(m.test, Test::State(_)))
+fn uses_state(filter: &Filter) -> bool {
+    let mut found = false;
+    each_test(filter, &mut |test| found |= matches!(test, Test::State(_)));
+    found
+}
+
+/// Visits every test of a filter, those inside others too.
+pub(super) fn each_test<'f>(filter: &'f Filter, visit: &mut impl FnMut(&'f Test)) {
+    let mut open: Vec<&Match> = Vec::new();
+    for rule in filter.chains.iter().flat_map(|chain| &chain.rules) {
+        open.extend(&rule.matches);
+        while let Some(m) = open.pop() {
+            visit(&m.test);
+            if let Test::Any(any) = &m.test {
+                open.extend(any);
+            }
+        }
+    }
 }
 
 struct ListCompiler<'s, 'a> {
@@ -104,7 +120,12 @@ impl ListCompiler<'_, '_> {
             }
             let (certain, possible) = self.conditions(&rule.matches);
             let closed = self.situation.cut.closed.contains(&place);
-            parts.push(self.rule(if closed { Action::Drop } else { rule.action }, rule.opens, certain, possible));
+            parts.push(self.rule(
+                if closed { Action::Drop } else { rule.action },
+                rule.opens,
+                certain,
+                possible,
+            ));
         }
         if let Some(policy) = chain.policy {
             let place = RuleRef { filter: self.id, chain: index, rule: chain.rules.len() };
@@ -174,14 +195,18 @@ impl ListCompiler<'_, '_> {
     fn condition(&mut self, m: &Match) -> (Set, Set) {
         let all_or_nothing = |yes: bool| if yes != m.negated { Set::FULL } else { Set::EMPTY };
         let situation = &self.situation;
-        if let Some(yes) = interface_test(&m.test, situation.network, situation.incoming, situation.outgoing) {
+        if let Some(yes) = interface_test(&m.test, situation.network, situation.incoming, situation.outgoing)
+        {
             let set = all_or_nothing(yes);
             return (set, set);
         }
         let set = match &m.test {
             Test::Unknown(_) => return (Set::EMPTY, Set::FULL),
+            Test::Any(any) => return self.any(any, m.negated),
             Test::State(states) => all_or_nothing(states.contains(&self.state)),
-            Test::Fragment(parts) if situation.reassembles => all_or_nothing(parts.contains(&Fragment::Whole)),
+            Test::Fragment(parts) if situation.reassembles => {
+                all_or_nothing(parts.contains(&Fragment::Whole))
+            }
             test => {
                 let (holds, undecided) = self.test(test);
                 if m.negated {
@@ -193,6 +218,22 @@ impl ListCompiler<'_, '_> {
             }
         };
         (set, set)
+    }
+
+    /// Any of several conditions; turned round, all of their negations.
+    fn any(&mut self, any: &[Match], negated: bool) -> (Set, Set) {
+        if negated {
+            let turned: Vec<Match> = any.iter().map(|m| Match { negated: !m.negated, ..m.clone() }).collect();
+            return self.conditions(&turned);
+        }
+        let mut certain = Set::EMPTY;
+        let mut possible = Set::EMPTY;
+        for m in any {
+            let (low, high) = self.condition(m);
+            certain = self.space.union(certain, low);
+            possible = self.space.union(possible, high);
+        }
+        (certain, possible)
     }
 
     /// The packets for which a test holds, and those that it cannot judge: later fragments of protocols whose ports,
@@ -225,8 +266,10 @@ impl ListCompiler<'_, '_> {
             Test::State(_)
             | Test::InZone(_)
             | Test::OutZone(_)
+            | Test::InVrf(_)
             | Test::InName(_)
             | Test::OutName(_)
+            | Test::Any(_)
             | Test::Unknown(_) => Set::EMPTY,
         };
         (simple, Set::EMPTY)

@@ -6,9 +6,7 @@
 use super::compiled::View;
 use super::query::{Origin, Place, Places, Query, Stop};
 use crate::header::AddressRange;
-use crate::model::{
-    Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, Role, SegmentId,
-};
+use crate::model::{Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, Role, SegmentId};
 use crate::set::{Set, Side};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -219,9 +217,10 @@ impl<'q, 'c> Run<'q, 'c> {
         while let Some(from) = open.pop() {
             for join in &self.network.segment(from).joins {
                 let new = view.space.minus(packets, self.on_segment[join.to.index()]);
-                let waiting = self.network.segment(join.to).attached.iter().any(|interface| {
-                    !view.space.minus(packets, self.received[interface.index()]).is_empty()
-                });
+                let waiting =
+                    self.network.segment(join.to).attached.iter().any(|interface| {
+                        !view.space.minus(packets, self.received[interface.index()]).is_empty()
+                    });
                 if new.is_empty() && !waiting {
                     continue;
                 }
@@ -412,7 +411,13 @@ impl<'q, 'c> Run<'q, 'c> {
             return self.across_the_internet(view, receiver, packets);
         }
         if is_internet && self.network.assumes(Assumption::NoReflection) {
-            let step = Step::Sent { receiver, sends: receiver, via: None, established: false, any_destination: false };
+            let step = Step::Sent {
+                receiver,
+                sends: receiver,
+                via: None,
+                established: false,
+                any_destination: false,
+            };
             for interface in spec.interfaces.iter().filter(|i| **i != receiver) {
                 if let Some(segment) = self.network.interface(*interface).segment {
                     self.put_to_all(view, segment, packets, Some(*interface), step);
@@ -436,8 +441,13 @@ impl<'q, 'c> Run<'q, 'c> {
         let node = self.network.interface(receiver).node;
         for interface in self.network.node(node).interfaces.iter().filter(|i| **i != receiver) {
             let Some(segment) = self.network.interface(*interface).segment else { continue };
-            let step =
-                Step::Sent { receiver, sends: *interface, via: None, established: false, any_destination: false };
+            let step = Step::Sent {
+                receiver,
+                sends: *interface,
+                via: None,
+                established: false,
+                any_destination: false,
+            };
             let compiled = view.compiled;
             let addresses: Vec<AddressRange> =
                 compiled.owners[segment.index()].iter().flat_map(|(_, own)| own.iter().copied()).collect();

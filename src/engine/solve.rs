@@ -126,7 +126,7 @@ fn grow_tables(view: &mut View<'_>, run: &mut Run<'_, '_>, senders: &[NodeId]) -
         if !(facts.tracks && facts.asks_state) || run.opened[index].is_empty() {
             continue;
         }
-        let tuples = view.space.tuples(run.opened[index]);
+        let tuples = view.tuples(run.opened[index]);
         let reversed = view.space.reverse(tuples);
         let both = view.space.union(tuples, reversed);
         if both == run.established[index] {
@@ -165,8 +165,10 @@ fn bad_places(view: &mut View<'_>, run: &Run<'_, '_>) -> Vec<(Place, Set)> {
     let counted = view.space.minus(real, free);
     let segments = run.on_segment.iter().enumerate().map(|(i, set)| (Place::Segment(SegmentId::at(i)), *set));
     let nodes = run.delivered.iter().enumerate().map(|(i, set)| (Place::Node(NodeId::at(i)), *set));
-    let arrivals: Vec<(Place, Set)> =
-        segments.chain(nodes).filter(|(place, set)| run.query.targets.contains(*place) && !set.is_empty()).collect();
+    let arrivals: Vec<(Place, Set)> = segments
+        .chain(nodes)
+        .filter(|(place, set)| run.query.targets.contains(*place) && !set.is_empty())
+        .collect();
     let bad = arrivals.into_iter().map(|(place, set)| (place, view.space.intersect(set, counted)));
     bad.filter(|(_, set)| !set.is_empty()).collect()
 }

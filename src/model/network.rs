@@ -1,11 +1,11 @@
 //! The network itself: nodes, interfaces, segments, and what is not known about them.
 
-use super::{Fact, Reading};
 use super::filter::{Filter, Hook};
 use super::id::{
     FilterId, InterfaceId, NodeId, SegmentId, SiteId, TunnelId, UnknownId, VlanId, VrfId, ZoneId,
 };
 use super::route::{LookupRule, Table};
+use super::{Fact, Reading};
 use crate::header::Family;
 use crate::source::{Span, Spanned};
 use ipnet::IpNet;

@@ -1,0 +1,250 @@
+//! From a set of packets that arrive to one packet and its way, and to those that must open connections first.
+
+use super::compiled::View;
+use super::query::{Journey, JourneyHop, Origin, Place, Query, Witness};
+use super::run::{Delta, Run, Step};
+use super::solve::telling_destinations;
+use crate::header::{AddressRange, Packet, proto, tcp_flags};
+use crate::model::{InterfaceId, NodeId};
+use crate::set::{Field, Set, Side};
+
+/// Packets of one witness: connections that need connections end sometime.
+const MOST_JOURNEYS: usize = 32;
+
+/// A shortest way to one of the places.
+pub(super) fn find_witness<'c, 'q>(
+    view: &mut View<'c>,
+    openers: &Run<'q, 'c>,
+    run: &Run<'q, 'c>,
+    bad: &[(Place, Set)],
+) -> Option<Witness> {
+    let mut first: Option<(usize, Place, Set)> = None;
+    for (place, set) in bad {
+        if let Some((time, part)) = first_arrival(view, run, *place, *set)
+            && first.is_none_or(|(earliest, _, _)| time < earliest)
+        {
+            first = Some((time, *place, part));
+        }
+    }
+    let (time, place, set) = first?;
+    let packet = pick(view, run.query, set)?;
+    let mut walk = WalkBack { view, openers, journeys: Vec::new() };
+    walk.arrival(run, place, packet, time + 1, None)?;
+    Some(Witness { journeys: walk.journeys })
+}
+
+fn first_arrival(view: &mut View<'_>, run: &Run<'_, '_>, place: Place, set: Set) -> Option<(usize, Set)> {
+    let arrivals: Vec<(usize, Set)> = match place {
+        Place::Segment(id) => run.segment_history[id.index()].iter().map(|d| (d.time, d.set)).collect(),
+        Place::Node(id) => run.delivered_history[id.index()].iter().map(|d| (d.0, d.1)).collect(),
+    };
+    arrivals
+        .into_iter()
+        .map(|(time, new)| (time, view.space.intersect(new, set)))
+        .find(|(_, part)| !part.is_empty())
+}
+
+/// The packet of a set that tells a reader most: whole, to a target, of a common protocol, with plain flags and ports.
+/// What cannot be had is left; the rest is the smallest by value.
+pub(super) fn pick(view: &mut View<'_>, query: &Query, set: Set) -> Option<Packet> {
+    let telling = telling_destinations(view, query);
+    let space = &mut view.space;
+    let real = space.well_formed();
+    let set = space.intersect(set, real);
+    let protocols = [proto::TCP, proto::UDP].map(|number| space.protocol(number));
+    let echo =
+        [space.icmp(crate::header::Family::V4, 8, None), space.icmp(crate::header::Family::V6, 128, None)];
+    let echo = space.union(echo[0], echo[1]);
+    let syn = space.flags(u8::MAX, tcp_flags::SYN);
+    let martians = super::inject::martians(space);
+    let wishes = [
+        space.fragment(crate::header::Fragment::Whole),
+        space.complement(martians),
+        telling,
+        protocols[0],
+        protocols[1],
+        echo,
+        syn,
+        space.field(Field::Sport, 40_000, u16::MAX),
+        space.field(Field::Dport, 443, 443),
+        space.field(Field::Dport, 1, u16::MAX),
+    ];
+    let mut left = set;
+    for wish in wishes {
+        let fulfilled = space.intersect(left, wish);
+        if !fulfilled.is_empty() {
+            left = fulfilled;
+        }
+    }
+    space.sample(left)
+}
+
+struct WalkBack<'v, 'c, 'r, 'q> {
+    view: &'v mut View<'c>,
+    openers: &'r Run<'q, 'c>,
+    journeys: Vec<Journey>,
+}
+
+impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
+    /// Adds the journey of a packet that arrives at a place before a time, and those that it needs before it.
+    fn arrival(
+        &mut self,
+        run: &Run<'q, 'c>,
+        place: Place,
+        packet: Packet,
+        before: usize,
+        opens_at: Option<NodeId>,
+    ) -> Option<()> {
+        let mut hops = Vec::new();
+        let delta = match place {
+            Place::Segment(id) => self.first(&run.segment_history[id.index()], &packet, before)?,
+            Place::Node(id) => {
+                let deliveries = &run.delivered_history[id.index()];
+                let found = deliveries
+                    .iter()
+                    .find(|(time, set, _, _)| *time < before && self.view.space.contains(*set, &packet));
+                let (time, _, receiver, established) = *found?;
+                hops.push(JourneyHop { receiver, sends: None, via: None, established });
+                if established {
+                    self.opener(run, id, &packet, time)?;
+                }
+                self.first(&run.history[receiver.index()], &packet, time)?
+            }
+        };
+        self.finish(run, place, packet, delta, hops, opens_at)
+    }
+
+    /// Adds the journey of a packet that an interface received, for what its node then does.
+    fn reception(
+        &mut self,
+        run: &Run<'q, 'c>,
+        receiver: InterfaceId,
+        packet: Packet,
+        before: usize,
+        opens_at: Option<NodeId>,
+    ) -> Option<()> {
+        let delta = self.first(&run.history[receiver.index()], &packet, before)?;
+        let node = run.network.interface(receiver).node;
+        let hops = vec![JourneyHop { receiver, sends: None, via: None, established: false }];
+        self.finish(run, Place::Node(node), packet, delta, hops, opens_at)
+    }
+
+    fn first(&self, history: &[Delta], packet: &Packet, before: usize) -> Option<Delta> {
+        history.iter().find(|d| d.time < before && self.view.space.contains(d.set, packet)).copied()
+    }
+
+    /// Walks back from an arrival to who sent it.
+    fn finish(
+        &mut self,
+        run: &Run<'q, 'c>,
+        arrives: Place,
+        packet: Packet,
+        mut delta: Delta,
+        mut hops: Vec<JourneyHop>,
+        opens_at: Option<NodeId>,
+    ) -> Option<()> {
+        if self.journeys.len() >= MOST_JOURNEYS {
+            return None;
+        }
+        let origin = loop {
+            if let Some(origin) = run.origin(delta.step) {
+                self.cause(run, delta, &packet)?;
+                break origin;
+            }
+            let Step::Sent { receiver, sends, via, established, any_destination } = delta.step else {
+                return None;
+            };
+            let node = run.network.interface(receiver).node;
+            if any_destination {
+                // The node sent it on as the packet's own list of addresses told it; what came in bore its address.
+                let own = self.view.compiled.nodes[node.index()].own.clone();
+                let own = self.view.space.addresses(Side::Dst, &own);
+                let cause = self.view.space.intersect(run.received[receiver.index()], own);
+                let from = self.from_source(cause, &packet);
+                let packet = pick(self.view, run.query, from)?;
+                self.reception(run, receiver, packet, delta.time, None)?;
+                break Origin::Reflected(node);
+            }
+            let next = Some(via.unwrap_or(packet.dst));
+            hops.push(JourneyHop { receiver, sends: Some(sends), via: next, established });
+            if established {
+                self.opener(run, node, &packet, delta.time)?;
+            }
+            delta = self.first(&run.history[receiver.index()], &packet, delta.time)?;
+        };
+        hops.reverse();
+        let journey = Journey { origin, packet, hops, arrives, opens_at };
+        let known =
+            self.journeys.iter().any(|known| known.packet == journey.packet && known.hops == journey.hops);
+        if !known || opens_at.is_none() {
+            self.journeys.push(journey);
+        }
+        Some(())
+    }
+
+    fn from_source(&mut self, set: Set, packet: &Packet) -> Set {
+        let src = self.view.space.addresses(Side::Src, &[AddressRange::single(packet.src)]);
+        self.view.space.intersect(set, src)
+    }
+
+    /// Adds the journey of what made somebody send a packet that was not there before.
+    fn cause(&mut self, run: &Run<'q, 'c>, delta: Delta, packet: &Packet) -> Option<()> {
+        match delta.step {
+            Step::Start(_) | Step::Own { .. } | Step::Sent { .. } => Some(()),
+            Step::Answered { receiver, cause } => {
+                let asker = self.view.space.addresses(Side::Src, &[AddressRange::single(packet.dst)]);
+                let asked = self.view.space.intersect(cause, asker);
+                let asked = pick(self.view, run.query, asked)?;
+                self.reception(run, receiver, asked, delta.time, None)
+            }
+            Step::Beyond { receiver, cause } => {
+                let first = pick(self.view, run.query, cause)?;
+                self.reception(run, receiver, first, delta.time, None)
+            }
+            Step::Somebody { segment, cause } => {
+                let first = pick(self.view, run.query, cause)?;
+                self.arrival(run, Place::Segment(segment), first, delta.time + 1, None)
+            }
+        }
+    }
+
+    /// Adds the journey of a packet that opens the connection by which another passes a node.
+    fn opener(&mut self, run: &Run<'q, 'c>, node: NodeId, packet: &Packet, time: usize) -> Option<()> {
+        let openers = self.openers;
+        // Inside the run of the openers, only what was open by then counts.
+        let before = if std::ptr::eq(run, openers) { time } else { usize::MAX };
+        let alike = self.view.space.packet(packet);
+        let alike = self.view.tuples(alike);
+        let reversed = self.view.space.reverse(alike);
+        let wanted = self.view.space.union(alike, reversed);
+        // An error about a connection bears the address of one of its ends and else any.
+        let end = [AddressRange::single(packet.dst)];
+        let ends = [self.view.space.addresses(Side::Src, &end), self.view.space.addresses(Side::Dst, &end)];
+        let about = self.view.space.union(ends[0], ends[1]);
+        for wanted in [wanted, about] {
+            for opening in openers.openings[node.index()].iter().filter(|o| o.time < before) {
+                let fits = self.view.space.intersect(opening.set, wanted);
+                if fits.is_empty() {
+                    continue;
+                }
+                let first = pick(self.view, run.query, fits)?;
+                return match opening.receiver {
+                    Some(receiver) => self.reception(openers, receiver, first, opening.time, Some(node)),
+                    None => {
+                        let arrives = Place::Node(node);
+                        let journey = Journey {
+                            origin: Origin::Honest(node),
+                            packet: first,
+                            hops: Vec::new(),
+                            arrives,
+                            opens_at: Some(node),
+                        };
+                        self.journeys.push(journey);
+                        Some(())
+                    }
+                };
+            }
+        }
+        None
+    }
+}
