@@ -69,7 +69,8 @@ impl Run<'_, '_> {
     pub(super) fn process(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set, again: bool) {
         let node = self.network.interface(receiver).node;
         let spec = self.network.node(node);
-        if self.taken[node.index()] || !self.exists(spec.existence) {
+        // A node of the adversary can do everything anyway.
+        if self.query.footholds.nodes[node.index()] || !self.exists(spec.existence) {
             return;
         }
         let packets = self.usable(view, receiver, packets);

@@ -93,8 +93,6 @@ pub(super) struct Run<'q, 'c> {
     pub(super) query: &'q Query,
     pub(super) network: &'c Network,
     pub(super) colour: Colour,
-    /// Nodes that the sender of this run controls: they need not be followed.
-    pub(super) taken: Vec<bool>,
     pub(super) received: Vec<Set>,
     pub(super) history: Vec<Vec<Delta>>,
     pub(super) on_segment: Vec<Set>,
@@ -120,15 +118,10 @@ impl<'q, 'c> Run<'q, 'c> {
     pub(super) fn new(query: &'q Query, network: &'c Network, colour: Colour, steps: usize) -> Run<'q, 'c> {
         let (nodes, interfaces, segments) =
             (network.nodes.len(), network.interfaces.len(), network.segments.len());
-        let taken = match colour {
-            Colour::Counted => query.footholds.nodes.clone(),
-            Colour::Openers => query.footholds.or(&query.accomplices).nodes,
-        };
         Run {
             query,
             network,
             colour,
-            taken,
             received: vec![Set::EMPTY; interfaces],
             history: vec![Vec::new(); interfaces],
             on_segment: vec![Set::EMPTY; segments],

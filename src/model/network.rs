@@ -6,7 +6,7 @@ use super::id::{
 };
 use super::route::{LookupRule, Table};
 use super::{Fact, Reading};
-use crate::header::Family;
+use crate::header::{AddressRange, Family, address_from_number, address_number};
 use crate::source::{Span, Spanned};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -114,11 +114,41 @@ impl Network {
         fact.holds(reading) && !(hidden && self.assumes(Assumption::NoHiddenForwarding))
     }
 
+    /// Every address outside the prefixes of the description: those of the internet.
+    pub fn undescribed_addresses(&self) -> Vec<AddressRange> {
+        let addresses = self.interfaces.iter().flat_map(|interface| &interface.addresses);
+        let mut taken: Vec<AddressRange> = addresses.map(|a| AddressRange::prefix(a.net.trunc())).collect();
+        taken.sort_unstable();
+        let mut free = Vec::new();
+        for family in Family::ALL {
+            let all = AddressRange::all(family);
+            let last = address_number(all.high);
+            let mut next = Some(0_u128);
+            for range in taken.iter().filter(|range| range.family() == family) {
+                let (low, high) = (address_number(range.low), address_number(range.high));
+                if let Some(from) = next.filter(|from| *from < low) {
+                    let low = address_from_number(family, from);
+                    free.push(AddressRange { low, high: address_from_number(family, low_end(range)) });
+                }
+                next = next.and_then(|from| if high == last { None } else { Some(from.max(high + 1)) });
+            }
+            if let Some(from) = next {
+                free.push(AddressRange { low: address_from_number(family, from), high: all.high });
+            }
+        }
+        free
+    }
+
     /// The same network without any of its assumptions (`--strict`).
     pub fn without_assumptions(mut self) -> Network {
         self.assumptions.clear();
         self
     }
+}
+
+/// The number before a range that does not begin at zero.
+fn low_end(range: &AddressRange) -> u128 {
+    address_number(range.low).saturating_sub(1)
 }
 
 /// A place on earth.

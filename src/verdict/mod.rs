@@ -1,5 +1,7 @@
 //! Verdicts: what is decided of each claim, with the evidence. Plain data, ready for any report.
 
+mod lower;
+
 use crate::claim::{Claim, Severity};
 use crate::header::Packet;
 use crate::source::Span;
