@@ -121,6 +121,16 @@ pub enum Means {
     Frame,
 }
 
+impl Means {
+    /// The word of the description.
+    pub fn word(self) -> &'static str {
+        match self {
+            Means::Packet => "packet",
+            Means::Frame => "frame",
+        }
+    }
+}
+
 /// A flow that a claim sets free.
 #[derive(Debug, Clone)]
 pub struct Except {

@@ -101,7 +101,7 @@ impl Run<'_, '_> {
         self.answer(view, node, receiver, causes);
     }
 
-    fn usable(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
+    pub(super) fn usable(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
         if self.has_ipv6(receiver) {
             return packets;
         }
@@ -173,7 +173,7 @@ impl Run<'_, '_> {
     }
 
     /// Packets of the families that a node forwards.
-    fn forwardable(&mut self, view: &mut View<'_>, node: NodeId, packets: Set) -> Set {
+    pub(super) fn forwardable(&mut self, view: &mut View<'_>, node: NodeId, packets: Set) -> Set {
         let mut sets = Vec::new();
         for family in Family::ALL {
             if self.network.forwards(node, family, self.query.reading) {

@@ -6,6 +6,7 @@
 
 mod compiled;
 mod device;
+mod endings;
 mod inject;
 mod parallel;
 mod query;
@@ -17,6 +18,7 @@ mod structure;
 mod witness;
 
 pub use compiled::Compiled;
+pub use endings::{EndedBy, Ending};
 pub use parallel::map as parallel_map;
 pub use query::{
     Answer, Cut, FreeFlow, Journey, JourneyHop, Limits, Origin, Place, Places, Query, RuleRef, Stop, Witness,

@@ -205,6 +205,8 @@ pub struct Answer {
     pub reached: Vec<Place>,
     /// Nodes that packets of the adversary are delivered to past their input filter.
     pub delivered: Vec<NodeId>,
+    /// What ended packets on the way, if nothing arrives.
+    pub endings: Vec<super::endings::Ending>,
     /// A shortest way there, if something arrives.
     pub witness: Option<Witness>,
     /// Set if a limit was met: then *may* is everything, and *must* is what was found so far.

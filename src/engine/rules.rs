@@ -2,11 +2,12 @@
 //!
 //! *May*: a match takes m⁺ into the branch, and all but m⁻ falls through. *Must*: m⁻ and all but m⁺.
 
+use super::compiled::View;
 use super::query::{Cut, RuleRef};
 use crate::header::{AddressRange, Fragment, proto};
 use crate::model::filter::interface_test;
 use crate::model::{
-    Action, Chain, Filter, FilterId, Hook, InterfaceId, Match, Network, Reading, Service, State, Test,
+    Action, Chain, Filter, FilterId, Hook, InterfaceId, Match, Network, NodeId, Reading, Service, State, Test,
 };
 use crate::set::{Field, Set, Side, Space, Summary};
 use rustc_hash::FxHashMap;
@@ -311,6 +312,38 @@ impl ListCompiler<'_, '_> {
         let undecided = self.space.union_all(&undecided);
         (holds, self.space.minus(undecided, holds))
     }
+}
+
+/// m⁻ and m⁺ of one rule as a node sees it in state `New`; everything for the policy behind the last rule.
+pub(super) fn rule_sets(
+    view: &mut View<'_>,
+    node: NodeId,
+    hook: Hook,
+    rule: RuleRef,
+    incoming: Option<InterfaceId>,
+    outgoing: Option<InterfaceId>,
+) -> (Set, Set) {
+    let compiled = view.compiled;
+    let filter = compiled.network.filter(hook.filter);
+    let Some(spec) = filter.chains[rule.chain].rules.get(rule.rule) else { return (Set::FULL, Set::FULL) };
+    let situation = Situation {
+        network: compiled.network,
+        incoming,
+        outgoing,
+        reassembles: compiled.reassembles(node),
+        own: &compiled.nodes[node.index()].own,
+        reading: view.reading,
+        cut: &Cut::default(),
+    };
+    let mut list = ListCompiler {
+        space: &mut view.space,
+        situation,
+        filter,
+        id: hook.filter,
+        state: State::New,
+        known: FxHashMap::default(),
+    };
+    list.conditions(&spec.matches)
 }
 
 fn wide(ranges: &[(u8, u8)]) -> Vec<RangeInclusive<u16>> {

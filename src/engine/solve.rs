@@ -1,6 +1,7 @@
 //! One query from beginning to end.
 
 use super::compiled::{Compiled, View};
+use super::endings::endings;
 use super::inject;
 use super::query::{Answer, Cut, Limits, Origin, Place, Query, Stop};
 use super::run::{Colour, Run};
@@ -27,13 +28,14 @@ pub fn solve(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Answer {
     }
     if view.space.status().is_err() {
         // Sets of an exhausted space mean nothing.
-        return Answer { reached: Vec::new(), delivered: Vec::new(), witness: None, stop };
+        return Answer { reached: Vec::new(), delivered: Vec::new(), endings: Vec::new(), witness: None, stop };
     }
     let bad = bad_places(&mut view, &run);
+    let endings = if bad.is_empty() { endings(&mut view, &mut run) } else { Vec::new() };
     let witness = find_witness(&mut view, &openers, &run, &bad);
     let delivered = run.delivered.iter().enumerate().filter(|(_, set)| !set.is_empty());
     let delivered = delivered.map(|(index, _)| NodeId::at(index)).collect();
-    Answer { reached: bad.iter().map(|(place, _)| *place).collect(), delivered, witness, stop }
+    Answer { reached: bad.iter().map(|(place, _)| *place).collect(), delivered, endings, witness, stop }
 }
 
 /// What a query reaches, for comparison with the second interpreter.

@@ -1,0 +1,155 @@
+//! Where packets that never arrive come to their end, and what ends them: the substance of "holds".
+
+use super::compiled::View;
+use super::query::RuleRef;
+use super::rules::rule_sets;
+use super::run::Run;
+use crate::model::{Action, Existence, Hook, InterfaceId, Kind, NodeId, Role, Stage, State};
+use crate::set::{Set, Side};
+
+/// Endings that are told; a fabric has thousands of the same kind.
+const MOST_ENDINGS: usize = 200;
+
+/// What ends packets at a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EndedBy {
+    /// A rule, or the policy of a chain.
+    Rule(Stage, RuleRef),
+    /// No route, or one that says unreachable.
+    NoRoute,
+    /// A route that drops.
+    Blackhole,
+    /// The source does not belong behind the interface.
+    Spoofed,
+    /// The node forwards nothing.
+    NotForwarding,
+}
+
+/// One way in which packets end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ending {
+    /// The node.
+    pub node: NodeId,
+    /// The interface that received them.
+    pub receiver: InterfaceId,
+    /// What ended them.
+    pub by: EndedBy,
+}
+
+/// What ends packets that a run has brought to the nodes.
+pub(super) fn endings(view: &mut View<'_>, run: &mut Run<'_, '_>) -> Vec<Ending> {
+    let mut found = Vec::new();
+    for index in 0..run.received.len() {
+        let receiver = InterfaceId::at(index);
+        let node = run.network.interface(receiver).node;
+        let spec = run.network.node(node);
+        let followed = !run.query.footholds.nodes[node.index()]
+            && spec.role != Role::Internet
+            && spec.kind == Kind::Linux
+            && spec.existence == Existence::Described;
+        if followed && !run.received[index].is_empty() && found.len() < MOST_ENDINGS {
+            let mut here = Here { view, run, node, receiver, found: &mut found };
+            here.look();
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+struct Here<'h, 'v, 'q, 'c> {
+    view: &'h mut View<'v>,
+    run: &'h mut Run<'q, 'c>,
+    node: NodeId,
+    receiver: InterfaceId,
+    found: &'h mut Vec<Ending>,
+}
+
+impl Here<'_, '_, '_, '_> {
+    fn end(&mut self, packets: Set, by: EndedBy) {
+        if !packets.is_empty() {
+            self.found.push(Ending { node: self.node, receiver: self.receiver, by });
+        }
+    }
+
+    /// Follows what is new to the node through its stages, and notes what each takes away.
+    fn look(&mut self) {
+        let network = self.run.network;
+        let spec = network.node(self.node);
+        let all = self.run.usable(self.view, self.receiver, self.run.received[self.receiver.index()]);
+        let passed = self.stage(all, &network.interface(self.receiver).ingress, Stage::Ingress, None);
+        let plausible = self.view.plausible_sources(self.receiver);
+        let spoofed = self.view.space.minus(passed, plausible);
+        self.end(spoofed, EndedBy::Spoofed);
+        let passed = self.view.space.intersect(passed, plausible);
+        let own = self.view.compiled.nodes[self.node.index()].own.clone();
+        let own = self.view.space.addresses(Side::Dst, &own);
+        let local = self.view.space.intersect(passed, own);
+        self.stage(local, &spec.input, Stage::Input, None);
+        let group = super::inject::group_at(self.view, self.receiver);
+        let away = self.view.space.minus(passed, own);
+        let away = self.view.space.minus(away, group);
+        let forwarded = self.run.forwardable(self.view, self.node, away);
+        if spec.interfaces.len() > 1 {
+            let kept = self.view.space.minus(away, forwarded);
+            self.end(kept, EndedBy::NotForwarding);
+        }
+        self.routes(forwarded);
+    }
+
+    fn routes(&mut self, packets: Set) {
+        let network = self.run.network;
+        let spec = network.node(self.node);
+        let fib = self.view.fib(self.node, Some(self.receiver));
+        let lost = self.view.space.intersect(packets, fib.unroutable);
+        self.end(lost, EndedBy::NoRoute);
+        let mut left = self.view.space.minus(packets, fib.unroutable);
+        for (hop, set) in &fib.sends {
+            let routed = self.view.space.intersect(packets, *set);
+            left = self.view.space.minus(left, *set);
+            let passed = self.stage(routed, &spec.forward, Stage::Forward, Some(hop.interface));
+            self.stage(passed, &network.interface(hop.interface).egress, Stage::Egress, Some(hop.interface));
+        }
+        self.end(left, EndedBy::Blackhole);
+    }
+
+    /// What passes the lists of a stage as new packets; what does not is noted by rule.
+    fn stage(&mut self, packets: Set, hooks: &[Hook], stage: Stage, outgoing: Option<InterfaceId>) -> Set {
+        if packets.is_empty() {
+            return packets;
+        }
+        let incoming = Some(self.receiver);
+        let accept = self.view.stage(self.node, hooks, incoming, outgoing);
+        let passed = self.view.space.intersect(packets, accept.state(State::New));
+        let mut dropped = self.view.space.minus(packets, passed);
+        for hook in hooks {
+            dropped = self.rules(*hook, dropped, stage, outgoing);
+        }
+        passed
+    }
+
+    /// The rules of a hook's chain that stop packets; a called chain is named by the rule that calls it.
+    fn rules(&mut self, hook: Hook, mut dropped: Set, stage: Stage, outgoing: Option<InterfaceId>) -> Set {
+        let network = self.run.network;
+        let chain = &network.filter(hook.filter).chains[hook.chain];
+        for position in 0..=chain.rules.len() {
+            if dropped.is_empty() || self.found.len() >= MOST_ENDINGS {
+                break;
+            }
+            let place = RuleRef { filter: hook.filter, chain: hook.chain, rule: position };
+            let action = chain.rules.get(position).map(|rule| rule.action).or(chain.policy);
+            let takes = match action {
+                Some(Action::Drop | Action::Reject | Action::Jump(_) | Action::Goto(_)) => {
+                    rule_sets(self.view, self.node, hook, place, Some(self.receiver), outgoing).1
+                }
+                Some(Action::Accept | Action::Return | Action::Continue | Action::Unknown(_)) | None => Set::EMPTY,
+            };
+            let stopped = self.view.space.intersect(dropped, takes);
+            if !stopped.is_empty() {
+                self.end(stopped, EndedBy::Rule(stage, place));
+                dropped = self.view.space.minus(dropped, stopped);
+            }
+        }
+        dropped
+    }
+}

@@ -1,0 +1,176 @@
+//! Claims that something does not happen: `isolated`, `confined`, `only-via`.
+//!
+//! *May* is asked first; empty is proof. Then *must*, first with the adversary's own addresses only, because a path
+//! without spoofing convinces more. Between the two a claim is undetermined.
+
+use super::evidence::{self, Evidence};
+use super::judge::{Judge, Ruling};
+use super::lower::Absence;
+use super::{Finding, Note, Open, Verdict, proof, vacuity};
+use crate::claim::Claim;
+use crate::engine::{Answer, Query, Stop, solve};
+use crate::model::{NodeId, Reading};
+
+/// Decides all absences of a claim together.
+pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, absences: &[Absence<'_>]) -> Ruling {
+    let mut ruling = Ruling::default();
+    let mut possible = Vec::new();
+    for absence in absences {
+        let query = absence.query(judge.network, Reading::May);
+        let answer = solve(&judge.compiled, &query, judge.options.limits);
+        if !answer.reached.is_empty() || answer.stop.is_some() {
+            possible.push((absence, query, answer));
+        } else {
+            settle_absence(judge, absence, &query, &answer, &mut ruling);
+        }
+    }
+    let broken: Vec<&Absence<'_>> =
+        possible.iter().filter(|(absence, _, _)| violations(judge, claim, absence, &mut ruling)).map(|p| p.0).collect();
+    if let Some(absence) = broken.first() {
+        ruling.verdict = Some(Verdict::Violated);
+        ruling.summary = format!("{} can reach {}", absence.from.text, absence.to.words());
+        ruling.open.clear();
+    } else if let Some((absence, ..)) = possible.first() {
+        ruling.verdict = Some(Verdict::Undetermined);
+        ruling.summary = format!("{} may reach {}", absence.from.text, absence.to.words());
+        for (_, query, answer) in &possible {
+            doubts(judge, claim, query, answer, &mut ruling);
+        }
+    } else if ruling.verdict.is_none() {
+        ruling.verdict = Some(Verdict::Holds);
+        ruling.summary = match absences.first() {
+            Some(absence) => format!("nothing from {} arrives at {}", absence.from.text, absence.to.words()),
+            None => String::new(),
+        };
+    }
+    ruling
+}
+
+/// An absence whose *may* is empty: it holds, unless it is vacuous or rests on a device that the adversary can reach.
+fn settle_absence(judge: &Judge<'_>, absence: &Absence<'_>, query: &Query, answer: &Answer, ruling: &mut Ruling) {
+    let emptiness = vacuity::look(judge, absence);
+    ruling.notes.extend(emptiness.notes);
+    if !emptiness.reasons.is_empty() {
+        ruling.verdict = ruling.verdict.max(Some(Verdict::Vacuous));
+        ruling.summary = "the claim says nothing about this network".to_owned();
+        ruling.open.extend(emptiness.reasons);
+        return;
+    }
+    let conditional = conditional_trust(judge, absence, query, answer);
+    if !conditional.is_empty() {
+        if ruling.verdict != Some(Verdict::Vacuous) {
+            ruling.verdict = Some(Verdict::Undetermined);
+            ruling.summary = format!(
+                "nothing from {} arrives at {}, if devices that it can reach stay trusted",
+                absence.from.text,
+                absence.to.words()
+            );
+        }
+        ruling.open.extend(conditional);
+        return;
+    }
+    ruling.proof.extend(proof::what_was_proved(judge, absence, query, answer));
+}
+
+/// Devices that the claim trusts only by their role, that the adversary can deliver packets to, and without which the
+/// claim would not hold.
+fn conditional_trust(judge: &Judge<'_>, absence: &Absence<'_>, query: &Query, answer: &Answer) -> Vec<Open> {
+    let network = judge.network;
+    if absence.trusts.is_some() || absence.honest {
+        return Vec::new();
+    }
+    let trusted = absence.trusted(network, Reading::May);
+    let from = super::lower::places(network, &absence.from.expr, Reading::May);
+    let doubtful: Vec<NodeId> = answer
+        .delivered
+        .iter()
+        .copied()
+        .filter(|id| trusted[id.index()] && from.nodes[id.index()])
+        .collect();
+    let mut open = Vec::new();
+    for id in doubtful {
+        let mut taken = query.clone();
+        taken.footholds.nodes[id.index()] = true;
+        let answer = solve(&judge.compiled, &taken, judge.options.limits);
+        if answer.reached.is_empty() && answer.stop.is_none() {
+            continue;
+        }
+        let node = network.node(id);
+        open.push(Open {
+            what: format!(
+                "whether {} stays trusted: packets of the adversary are delivered past its input filter",
+                node.name
+            ),
+            span: Some(node.span),
+            settle: format!("list it under `trusts` in the claim (`node:{}`), or deny them at its input", node.name),
+        });
+    }
+    open
+}
+
+/// Looks for counterexamples, cause by cause. Returns whether there is one.
+fn violations(judge: &Judge<'_>, claim: &Claim, absence: &Absence<'_>, ruling: &mut Ruling) -> bool {
+    let mut query = absence.query(judge.network, Reading::Must);
+    query.own_sources = true;
+    let mut found = false;
+    while ruling.findings.len() < judge.options.max_causes {
+        let answer = solve(&judge.compiled, &query, judge.options.limits);
+        let Some(witness) = &answer.witness else {
+            if query.own_sources {
+                query.own_sources = false;
+                continue;
+            }
+            return found;
+        };
+        match evidence::of_violation(judge, claim, &query, witness) {
+            Evidence::Confirmed { finding, blame } => {
+                found = true;
+                push_distinct(&mut ruling.findings, *finding);
+                if !blame.close(&mut query) {
+                    return true;
+                }
+            }
+            Evidence::Refuted(open) => {
+                // The two interpreters disagree: nothing may be said for certain.
+                ruling.open.push(open);
+                return found;
+            }
+        }
+    }
+    ruling.more_findings = true;
+    found
+}
+
+fn push_distinct(findings: &mut Vec<Finding>, finding: Finding) {
+    if findings.iter().all(|known| known.fingerprint != finding.fingerprint) {
+        findings.push(finding);
+    }
+}
+
+/// What keeps a possible path from being certain.
+fn doubts(judge: &Judge<'_>, claim: &Claim, query: &Query, answer: &Answer, ruling: &mut Ruling) {
+    if let Some(stop) = answer.stop {
+        let (what, option) = match stop {
+            Stop::Nodes(limit) => (format!("the sets needed more than {limit} nodes"), "--limit-nodes"),
+            Stop::Steps(limit) => (format!("the search took more than {limit} steps"), "--limit-steps"),
+        };
+        ruling.open.push(Open { what, span: None, settle: format!("raise {option}") });
+    }
+    if let Some(witness) = &answer.witness {
+        let (finding, open) = evidence::of_doubt(judge, claim, query, witness);
+        ruling.findings.extend(finding);
+        ruling.open.extend(open);
+    }
+    if ruling.open.is_empty() {
+        let places: Vec<String> =
+            answer.reached.iter().map(|place| evidence::place_name(judge.network, *place)).collect();
+        ruling.notes.push(Note { text: format!("possibly reached: {}", places.join(", ")), span: None });
+        ruling.open.push(Open {
+            what: "an over-approximation of the engine: no single unknown explains the path".to_owned(),
+            span: None,
+            settle: "describe the devices on the path more exactly".to_owned(),
+        });
+    }
+    ruling.open.sort();
+    ruling.open.dedup();
+}
