@@ -7,6 +7,7 @@ pub mod diag;
 pub mod engine;
 pub mod header;
 pub mod model;
+pub mod replay;
 #[doc(hidden)]
 pub mod set;
 pub mod source;

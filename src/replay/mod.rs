@@ -1,0 +1,68 @@
+//! The second interpreter: walks concrete packets through the model by the book, with connection tables.
+//!
+//! It is deliberately naive. One packet, plain loops, one function for each rule of the walk, so that a reader can
+//! hold it beside SEMANTICS.md and see that they agree. It shares no code with the symbolic engine: what
+//! both say independently is believed, and where they differ the verdict is undetermined.
+//!
+//! [`walk()`] replays an ordered list of sends, [`trace()`] shows every decision about one packet, and [`explore()`]
+//! computes everything that a finite universe of packets can reach. All rest on the same steps:
+//! [`step`] is one device, [`put`] is one segment, [`filter`] is one chain, [`route`] is one lookup,
+//! [`state`] is one connection table.
+
+pub mod describe;
+pub mod explore;
+pub mod filter;
+mod follow;
+pub mod originate;
+pub mod put;
+pub mod reflect;
+pub mod route;
+pub mod state;
+pub mod step;
+mod test;
+pub mod trace;
+pub mod trail;
+pub mod view;
+pub mod walk;
+
+
+pub use trace::trace;
+pub use trail::{Branch, Decision, End, Hop, Place};
+pub use walk::{Crossing, Leg, Origin, Send, Walked, walk};
+
+use crate::claim::Door;
+use crate::model::{NodeId, SegmentId};
+use std::collections::BTreeSet;
+
+/// How somebody at a place behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stance {
+    /// Sends any packet with any source address; a node's own filters do not bind it.
+    Adversary,
+    /// A node that sends with its own addresses, by its own routes, through its own output filter.
+    Honest,
+}
+
+/// Somebody who sends without being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Foothold {
+    /// Where. Nobody is honest on a bare segment: such a foothold is read as an adversary's.
+    pub place: Place,
+    /// How.
+    pub stance: Stance,
+}
+
+/// What is asked of a network: who sends, and what is taken away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Question {
+    /// Those whose packets count as arrivals.
+    pub footholds: Vec<Foothold>,
+    /// Those whose packets only open connections.
+    pub openers: Vec<Foothold>,
+    /// Doors that are closed to the packets that count. Connections are opened as if they were not.
+    pub cut: Vec<Door>,
+    /// Nodes that the adversary holds: they do not process what they receive.
+    pub adversary_nodes: BTreeSet<NodeId>,
+    /// Segments that the adversary stands on, where it can draw packets to any interface by forged ARP.
+    pub adversary_segments: BTreeSet<SegmentId>,
+}

@@ -1,0 +1,35 @@
+//! What a device sends itself: its own packets and its answers (SEMANTICS.md section 3.2).
+
+use super::filter::Sight;
+use super::state::{Tables, states};
+use super::step::{Progress, Timing, Way, by_routes, under_states};
+use super::view::View;
+use crate::header::Packet;
+use crate::model::{NodeId, Stage, State};
+
+/// The ways of a packet that a node sends with one of its own addresses.
+pub fn originate(
+    view: &View<'_>,
+    tables: &Tables,
+    timing: Timing,
+    node: NodeId,
+    packet: &Packet,
+) -> Vec<Way> {
+    let may_be = states(view, tables, node, packet);
+    under_states(view, may_be, timing, |state| ways_out(view, node, packet, state))
+}
+
+/// The ways of an answer, which leaves under any of these states. Answers are thought of on *may* only.
+pub fn answer(view: &View<'_>, node: NodeId, packet: &Packet, states: &[State]) -> Vec<Way> {
+    let states = if view.tracks(node) { states } else { &[State::New] };
+    states.iter().flat_map(|state| ways_out(view, node, packet, *state)).collect()
+}
+
+/// Routing, the output filter, the list of the out-interface.
+fn ways_out(view: &View<'_>, node: NodeId, packet: &Packet, state: State) -> Vec<Way> {
+    let mut ways = Vec::new();
+    let sight = Sight { packet, node, incoming: None, outgoing: None, state };
+    let output = &view.network.node(node).output;
+    by_routes(view, &sight, &Progress::default(), &[(Stage::Output, output.as_slice())], &mut ways);
+    ways
+}

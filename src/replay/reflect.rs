@@ -1,0 +1,152 @@
+//! What devices answer (SEMANTICS.md section 3.3): whatever reaches one may come back to its source address, with bytes
+//! of what caused it. Thought of on *may* only, where nothing rules it out.
+
+use super::filter::{Ruling, Sight, judge};
+use super::route::{Asked, Outcome, check_source, lookup};
+use super::state::{Tables, states};
+use super::step::which_way;
+use super::view::View;
+use crate::header::{Family, Packet};
+use crate::model::{Assumption, Existence, Hook, InterfaceId, Node, NodeId, Role, State};
+use std::net::IpAddr;
+
+/// Why a node answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// It took the packet, or the packet belongs to a connection of its table.
+    Reply,
+    /// It could not pass the packet on, or refused it.
+    Error,
+}
+
+impl Cause {
+    /// The states under which such an answer leaves.
+    pub fn states(self) -> &'static [State] {
+        match self {
+            Cause::Reply => &[State::New, State::Established, State::Related],
+            Cause::Error => &[State::New, State::Invalid, State::Untracked],
+        }
+    }
+}
+
+/// An answer that a node may give: to this address, with any protocol and ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Answer {
+    /// Who answers.
+    pub node: NodeId,
+    /// Whom.
+    pub to: IpAddr,
+    /// Why.
+    pub cause: Cause,
+}
+
+impl Answer {
+    /// Whether a packet can be this answer. Its source is an own address of the node; a reset borrows the destination of
+    /// what it resets, so where something rejects it may be any.
+    pub fn can_be(&self, view: &View<'_>, packet: &Packet) -> bool {
+        packet.dst == self.to && (view.sends_as(self.node, packet.src) || view.rejects(self.node))
+    }
+}
+
+/// Every answer that a packet may draw from the node whose interface hears it.
+pub fn answers(view: &View<'_>, tables: &Tables, incoming: InterfaceId, packet: &Packet) -> Vec<Answer> {
+    let id = view.network.interface(incoming).node;
+    if !view.is_may() || view.network.assumes(Assumption::NoReflection) || !answers_at_all(view, incoming, packet)
+    {
+        return Vec::new();
+    }
+    let mut causes = Vec::new();
+    for state in possible(view, tables, id, packet) {
+        causes.extend(causes_under(view, incoming, packet, state));
+    }
+    causes.sort();
+    causes.dedup();
+    causes.into_iter().map(|cause| Answer { node: id, to: packet.src, cause }).collect()
+}
+
+/// Whether the node is a described device that hears the packet and is not the adversary's.
+fn answers_at_all(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> bool {
+    let id = view.network.interface(incoming).node;
+    let Node { role, existence, .. } = view.network.node(id);
+    *role != Role::Internet
+        && *existence == Existence::Described
+        && !view.is_adversary(id)
+        && !view.is_closed_interface(incoming)
+        && view.segment_of(incoming).is_some()
+        && view.speaks(incoming, packet.family())
+}
+
+fn possible(view: &View<'_>, tables: &Tables, node: NodeId, packet: &Packet) -> Vec<State> {
+    let may_be = states(view, tables, node, packet);
+    let established = may_be.hit.map(|_| State::Established);
+    let related = may_be.related.then_some(State::Related);
+    established.into_iter().chain(may_be.fresh.iter().copied()).chain(related).collect()
+}
+
+/// The causes that a packet gives under one state.
+fn causes_under(view: &View<'_>, incoming: InterfaceId, packet: &Packet, state: State) -> Vec<Cause> {
+    let interface = view.network.interface(incoming);
+    let node = interface.node;
+    let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state };
+    if !all_may(view, &interface.ingress, &sight, Ruling::Accept) {
+        return Vec::new();
+    }
+    let (local, forward) = which_way(view, incoming, packet);
+    let passes_on = forward && view.forwards(node, packet.family());
+    let mut causes = Vec::new();
+    if passes_on && has_no_route(view, incoming, packet) {
+        // The route is looked up before the source is checked, so the check does not stop this answer.
+        causes.push(Cause::Error);
+    }
+    if !check_source(view, incoming, packet).passes {
+        return causes;
+    }
+    if state == State::Established && (local || passes_on) {
+        causes.push(Cause::Reply);
+    }
+    if passes_on {
+        // The end of its life, or a packet too big, comes before the forward filter.
+        causes.push(Cause::Error);
+    }
+    let input = &view.network.node(node).input;
+    if local && all_may(view, input, &sight, Ruling::Accept) {
+        causes.push(Cause::Reply);
+    }
+    if local && may_reject(view, input, &sight) {
+        causes.push(Cause::Error);
+    }
+    causes
+}
+
+fn binds(hook: &Hook, family: Family) -> bool {
+    hook.family.is_none_or(|bound| bound == family)
+}
+
+/// Whether every list that binds the packet may rule so.
+fn all_may(view: &View<'_>, hooks: &[Hook], sight: &Sight<'_>, ruling: Ruling) -> bool {
+    let mut bound = hooks.iter().filter(|hook| binds(hook, sight.packet.family()));
+    bound.all(|hook| judge(view, *hook, sight).best(ruling).is_some())
+}
+
+/// Whether some list may reject what those before it may accept.
+fn may_reject(view: &View<'_>, hooks: &[Hook], sight: &Sight<'_>) -> bool {
+    for hook in hooks.iter().filter(|hook| binds(hook, sight.packet.family())) {
+        let judged = judge(view, *hook, sight);
+        if judged.best(Ruling::Reject).is_some() {
+            return true;
+        }
+        if judged.best(Ruling::Accept).is_none() {
+            return false;
+        }
+    }
+    false
+}
+
+fn has_no_route(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> bool {
+    let node = view.network.interface(incoming).node;
+    let found = lookup(view, node, Asked::forward(packet, Some(incoming)));
+    found.all.iter().any(|found| match found.outcome {
+        Outcome::NoRoute | Outcome::Unreachable => true,
+        Outcome::Send(_) | Outcome::Blackhole => false,
+    })
+}

@@ -1,0 +1,241 @@
+//! One lookup in the routing policy of a node, and the check of sources that rests on it.
+
+use super::view::View;
+use crate::header::Packet;
+use crate::model::{
+    Antispoof, Fact, InterfaceId, Lookup, LookupRule, NextHop, NodeId, RouteAction, UnknownId,
+};
+use std::net::IpAddr;
+
+/// What is looked up.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// The interface that the packet came in on; `None` for the node's own.
+    pub incoming: Option<InterfaceId>,
+}
+
+impl Asked {
+    /// The way forward of a packet.
+    pub fn forward(packet: &Packet, incoming: Option<InterfaceId>) -> Asked {
+        Asked { src: packet.src, dst: packet.dst, incoming }
+    }
+}
+
+/// What a lookup finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// One of these next hops.
+    Send(Vec<NextHop>),
+    /// Dropped without a word.
+    Blackhole,
+    /// Dropped, and the source is told.
+    Unreachable,
+    /// No rule had a route; the source is told.
+    NoRoute,
+}
+
+/// One possible result of a lookup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What it is.
+    pub outcome: Outcome,
+    /// The position of the rule that decided, unless none did.
+    pub rule: Option<usize>,
+    /// The positions of the table and of the route that decided, if one did.
+    pub route: Option<(usize, usize)>,
+    /// The unknowns that this result hangs on; empty if it is certain.
+    pub uncertain: Vec<UnknownId>,
+}
+
+/// Everything a lookup may find.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// The possible results: several on *may*, at most one on *must*.
+    pub all: Vec<Found>,
+    /// On *must*, what kept the lookup from finding anything certain.
+    pub stuck: Vec<UnknownId>,
+}
+
+/// Looks up the way of a packet: rules in order, the longest prefix in each table (SEMANTICS.md section 3.4).
+pub fn lookup(view: &View<'_>, node: NodeId, asked: Asked) -> Findings {
+    let mut findings = Findings::default();
+    // The unknowns that the packet has passed so far, while it is possible that it comes so far.
+    let mut passed: Vec<UnknownId> = Vec::new();
+    for (index, rule) in view.network.node(node).lookup.iter().enumerate() {
+        if !rule_applies(rule, asked) {
+            continue;
+        }
+        if let Some(id) = rule.unknown {
+            if !view.is_may() {
+                findings.stuck.push(id);
+                return findings;
+            }
+        }
+        let taken = joined(&passed, rule.unknown);
+        let beyond = ask_rule(view, node, (index, rule), asked, &taken, &mut findings);
+        // Past a rule that may not apply at all, the packet comes without its table being asked.
+        let skipped = rule.unknown.is_some().then(|| taken.clone());
+        match fewer(beyond, skipped) {
+            Some(path) => passed = path,
+            None => return findings,
+        }
+    }
+    findings.all.push(Found { outcome: Outcome::NoRoute, rule: None, route: None, uncertain: passed });
+    findings
+}
+
+fn joined(passed: &[UnknownId], more: Option<UnknownId>) -> Vec<UnknownId> {
+    passed.iter().copied().chain(more).collect()
+}
+
+/// Of two ways to the same point the one that hangs on less.
+fn fewer(one: Option<Vec<UnknownId>>, two: Option<Vec<UnknownId>>) -> Option<Vec<UnknownId>> {
+    match (one, two) {
+        (Some(one), Some(two)) => Some(if two.len() < one.len() { two } else { one }),
+        (one, two) => one.or(two),
+    }
+}
+
+fn rule_applies(rule: &LookupRule, asked: Asked) -> bool {
+    rule.from.is_none_or(|net| net.contains(&asked.src))
+        && rule.to.is_none_or(|net| net.contains(&asked.dst))
+        && rule.incoming.as_ref().is_none_or(|among| asked.incoming.is_some_and(|i| among.contains(&i)))
+}
+
+/// What a rule that applies does. Returns the way to the next rule, if there may be one.
+fn ask_rule(
+    view: &View<'_>,
+    node: NodeId,
+    (index, rule): (usize, &LookupRule),
+    asked: Asked,
+    taken: &[UnknownId],
+    findings: &mut Findings,
+) -> Option<Vec<UnknownId>> {
+    let dropped = |outcome, uncertain| Found { outcome, rule: Some(index), route: None, uncertain };
+    let missed = match rule.action {
+        Lookup::Blackhole => {
+            findings.all.push(dropped(Outcome::Blackhole, taken.to_vec()));
+            return None;
+        }
+        Lookup::Unreachable => {
+            findings.all.push(dropped(Outcome::Unreachable, taken.to_vec()));
+            return None;
+        }
+        Lookup::Table(table) => ask_table(view, node, (index, table), asked.dst, taken, findings)?,
+    };
+    match rule.falls_through {
+        Fact::Yes => Some(missed),
+        Fact::No => {
+            findings.all.push(dropped(Outcome::Unreachable, missed));
+            None
+        }
+        Fact::Unknown(id) if view.is_may() => {
+            let both = joined(&missed, Some(id));
+            findings.all.push(dropped(Outcome::Unreachable, both.clone()));
+            Some(both)
+        }
+        Fact::Unknown(id) => {
+            findings.stuck.push(id);
+            None
+        }
+    }
+}
+
+/// Looks into a table. Returns how the packet leaves it without a route, if it may.
+fn ask_table(
+    view: &View<'_>,
+    node: NodeId,
+    (rule, table): (usize, usize),
+    dst: IpAddr,
+    taken: &[UnknownId],
+    findings: &mut Findings,
+) -> Option<Vec<UnknownId>> {
+    let mut path = taken.to_vec();
+    let mut thrown = None;
+    for (index, route) in view.network.node(node).tables[table].routes.iter().enumerate() {
+        if !route.prefix.contains(&dst) {
+            continue;
+        }
+        if let Some(id) = route.unknown {
+            if !view.is_may() {
+                findings.stuck.push(id);
+                return None;
+            }
+        }
+        let uncertain = joined(&path, route.unknown);
+        let outcome = match &route.action {
+            RouteAction::Send(hops) => Some(Outcome::Send(hops.clone())),
+            RouteAction::Blackhole => Some(Outcome::Blackhole),
+            RouteAction::Unreachable => Some(Outcome::Unreachable),
+            RouteAction::Throw => None,
+        };
+        match outcome {
+            Some(outcome) => {
+                let route = Some((table, index));
+                findings.all.push(Found { outcome, rule: Some(rule), route, uncertain: uncertain.clone() });
+            }
+            None => thrown = fewer(thrown, Some(uncertain.clone())),
+        }
+        if route.unknown.is_none() {
+            return thrown;
+        }
+        path = uncertain;
+    }
+    fewer(thrown, Some(path))
+}
+
+/// What the check of a source says (SEMANTICS.md section 2.3, RFC 3704).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceCheck {
+    /// Whether the packet passes.
+    pub passes: bool,
+    /// Whether it is asked for at all, and how strictly.
+    pub kind: Antispoof,
+    /// The way back that decided, if one was looked for and found.
+    pub back: Option<Found>,
+}
+
+/// Checks the source of a packet that came in on an interface.
+pub fn check_source(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> SourceCheck {
+    let interface = view.network.interface(incoming);
+    let kind = interface.antispoof[packet.family() as usize];
+    let free = |passes| SourceCheck { passes, kind, back: None };
+    if is_link_local_v6(packet.src) {
+        return free(true);
+    }
+    let strict = match kind {
+        Antispoof::Off => return free(true),
+        Antispoof::Undeclared(_) if view.is_may() => return free(true),
+        Antispoof::Strict | Antispoof::Undeclared(_) => true,
+        Antispoof::Loose => false,
+    };
+    let back = Asked { src: packet.dst, dst: packet.src, incoming: Some(incoming) };
+    let found = lookup(view, interface.node, back);
+    let good = found.all.iter().filter(|found| match &found.outcome {
+        Outcome::Send(hops) => !strict || hops.iter().any(|hop| hop.interface == incoming),
+        Outcome::Blackhole | Outcome::Unreachable | Outcome::NoRoute => false,
+    });
+    let best = good.min_by_key(|found| found.uncertain.len());
+    SourceCheck { passes: best.is_some(), kind, back: best.or(found.all.first()).cloned() }
+}
+
+/// Whether the address is a link-local one of IPv6 (RFC 4291 section 2.5.6).
+pub fn is_link_local_v6(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.segments()[0] & 0xffc0 == 0xfe80,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_prefix_holds_no_address_of_the_other_family() {
+        let all: ipnet::IpNet = "0.0.0.0/0".parse().unwrap();
+        assert!(!all.contains(&"::1".parse::<std::net::IpAddr>().unwrap()));
+    }
+}

@@ -1,0 +1,160 @@
+//! Whether one condition of a rule holds for one packet: yes, no, or nobody knows.
+
+use super::filter::Sight;
+use super::view::View;
+use crate::header::{AddressRange, Fragment, Packet, proto};
+use crate::model::filter::interface_test;
+use crate::model::{Assumption, Match, Rule, Service, Test, UnknownId};
+use std::net::IpAddr;
+
+/// An answer that may be open. Certain yes is m⁻, certain no is the complement of m⁺ (SEMANTICS.md section 4.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Truth {
+    /// Certainly.
+    Yes,
+    /// Certainly not.
+    No,
+    /// Not known, because of these.
+    Maybe(Vec<UnknownId>),
+}
+
+impl Truth {
+    fn of(holds: bool) -> Truth {
+        if holds { Truth::Yes } else { Truth::No }
+    }
+
+    fn and(self, other: Truth) -> Truth {
+        match (self, other) {
+            (Truth::No, _) | (_, Truth::No) => Truth::No,
+            (Truth::Yes, rest) | (rest, Truth::Yes) => rest,
+            (Truth::Maybe(mut one), Truth::Maybe(two)) => {
+                one.extend(two);
+                Truth::Maybe(one)
+            }
+        }
+    }
+
+    fn or(self, other: Truth) -> Truth {
+        match (self, other) {
+            (Truth::Yes, _) | (_, Truth::Yes) => Truth::Yes,
+            (Truth::No, rest) | (rest, Truth::No) => rest,
+            (Truth::Maybe(mut one), Truth::Maybe(two)) => {
+                one.extend(two);
+                Truth::Maybe(one)
+            }
+        }
+    }
+}
+
+/// The answer to a test and the answer to its negation. They are opposites but in two cases: a test that nobody
+/// understands is open both ways, and one that cannot see what it asks for is no both ways.
+struct Answer {
+    plain: Truth,
+    negated: Truth,
+}
+
+impl Answer {
+    fn of(holds: bool) -> Answer {
+        Answer { plain: Truth::of(holds), negated: Truth::of(!holds) }
+    }
+
+    /// Neither the test nor its negation holds.
+    fn blind() -> Answer {
+        Answer { plain: Truth::No, negated: Truth::No }
+    }
+}
+
+/// Whether all conditions of a rule hold.
+pub(super) fn rule_matches(view: &View<'_>, rule: &Rule, sight: &Sight<'_>) -> Truth {
+    let mut all = Truth::Yes;
+    for one in &rule.matches {
+        all = all.and(match_holds(view, one, sight));
+        if all == Truth::No {
+            break;
+        }
+    }
+    all
+}
+
+fn match_holds(view: &View<'_>, one: &Match, sight: &Sight<'_>) -> Truth {
+    let answer = ask(view, &one.test, sight);
+    if one.negated { answer.negated } else { answer.plain }
+}
+
+fn ask(view: &View<'_>, test: &Test, sight: &Sight<'_>) -> Answer {
+    let packet = sight.packet;
+    match test {
+        Test::Source(ranges) => Answer::of(within(ranges, packet.src)),
+        Test::Destination(ranges) => Answer::of(within(ranges, packet.dst)),
+        Test::Family(family) => Answer::of(packet.family() == *family),
+        Test::Protocol(ranges) => Answer::of(ranges.iter().any(|(l, h)| (*l..=*h).contains(&packet.proto))),
+        Test::Service(services) => any_service(view, services, sight),
+        Test::SourcePort(ranges) => ports(view, sight, |p| has(ranges, p.sport)),
+        Test::DestinationPort(ranges) => ports(view, sight, |p| has(ranges, p.dport)),
+        Test::EitherPort(ranges) => ports(view, sight, |p| has(ranges, p.sport) || has(ranges, p.dport)),
+        Test::TcpFlags { mask, value } => {
+            if is_blind(view, sight) {
+                return Answer::blind();
+            }
+            Answer::of(packet.proto == proto::TCP && packet.flags & mask == *value)
+        }
+        Test::Fragment(parts) => Answer::of(parts.contains(&packet.fragment)),
+        Test::State(states) => Answer::of(states.contains(&sight.state)),
+        Test::InZone(_) | Test::OutZone(_) | Test::InVrf(_) | Test::InName(_) | Test::OutName(_) => {
+            let holds = interface_test(test, view.network, sight.incoming, sight.outgoing);
+            Answer::of(holds == Some(true))
+        }
+        Test::SourceIsOwn => Answer::of(view.is_own(sight.node, packet.src)),
+        Test::DestinationIsOwn => Answer::of(view.is_own(sight.node, packet.dst)),
+        Test::Any(matches) => any_match(view, matches, sight),
+        Test::Unknown(id) => {
+            Answer { plain: Truth::Maybe(vec![*id]), negated: Truth::Maybe(vec![*id]) }
+        }
+    }
+}
+
+/// Whether the device cannot see ports, ICMP types and TCP flags of this packet: a later fragment at a device that
+/// does not put datagrams together before it filters (SEMANTICS.md section 3.6).
+fn is_blind(view: &View<'_>, sight: &Sight<'_>) -> bool {
+    sight.packet.fragment == Fragment::Later
+        && !view.tracks(sight.node)
+        && !view.network.assumes(Assumption::Reassembled)
+}
+
+fn ports(view: &View<'_>, sight: &Sight<'_>, holds: impl Fn(&Packet) -> bool) -> Answer {
+    if is_blind(view, sight) {
+        return Answer::blind();
+    }
+    Answer::of(proto::has_ports(sight.packet.proto) && holds(sight.packet))
+}
+
+fn any_service(view: &View<'_>, services: &[Service], sight: &Sight<'_>) -> Answer {
+    let blind = is_blind(view, sight);
+    let each = services.iter().map(|service| {
+        if blind && service.names_ports() { Answer::blind() } else { Answer::of(service.contains(sight.packet)) }
+    });
+    any(each)
+}
+
+fn any_match(view: &View<'_>, matches: &[Match], sight: &Sight<'_>) -> Answer {
+    any(matches.iter().map(|one| {
+        let Answer { plain, negated } = ask(view, &one.test, sight);
+        if one.negated { Answer { plain: negated, negated: plain } } else { Answer { plain, negated } }
+    }))
+}
+
+/// One of several: holds if one does; its negation holds if the negation of each does.
+fn any(each: impl Iterator<Item = Answer>) -> Answer {
+    each.fold(Answer::of(false), |so_far, next| Answer {
+        plain: so_far.plain.or(next.plain),
+        negated: so_far.negated.and(next.negated),
+    })
+}
+
+fn within(ranges: &[AddressRange], address: IpAddr) -> bool {
+    ranges.iter().any(|range| range.contains(address))
+}
+
+fn has(ranges: &[(u16, u16)], port: u16) -> bool {
+    ranges.iter().any(|(low, high)| (*low..=*high).contains(&port))
+}

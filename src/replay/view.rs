@@ -1,0 +1,160 @@
+//! A network as one reading sees it, with the question that is asked of it.
+
+use super::Question;
+use crate::claim::Door;
+use crate::header::Family;
+use crate::model::{
+    Action, Assumption, Existence, Fact, FilterId, Hook, InterfaceId, Network, NodeId, Reading, SegmentId,
+};
+use std::net::IpAddr;
+
+/// A network in a reading. What [`Existence::Possible`] marks is there on *may* only.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The network.
+    pub network: &'a Network,
+    /// The reading.
+    pub reading: Reading,
+    /// What is asked.
+    pub question: &'a Question,
+    /// Whether the doors of [`Question::cut`] are closed. They are for packets that count, and open for those
+    /// that only open connections (SEMANTICS.md section 6, `only-via`: sessions kept).
+    pub doors_closed: bool,
+    tracks: Vec<bool>,
+    rejects: Vec<bool>,
+}
+
+impl<'a> View<'a> {
+    /// The network in a reading, with open doors.
+    pub fn new(network: &'a Network, reading: Reading, question: &'a Question) -> View<'a> {
+        let per_node = |holds: &dyn Fn(FilterId) -> bool| -> Vec<bool> {
+            network.nodes_by_id().map(|(id, _)| hooks_of(network, id).any(|hook| holds(hook.filter))).collect()
+        };
+        View {
+            network,
+            reading,
+            question,
+            doors_closed: false,
+            tracks: per_node(&|filter| network.filter(filter).tracks),
+            rejects: per_node(&|filter| has_reject(network, filter)),
+        }
+    }
+
+    /// The same with the doors closed or open.
+    pub fn with_doors_closed(mut self, closed: bool) -> View<'a> {
+        self.doors_closed = closed;
+        self
+    }
+
+    /// Whether everything that could happen is asked for.
+    pub fn is_may(&self) -> bool {
+        self.reading == Reading::May
+    }
+
+    /// Whether the node is there.
+    pub fn node_exists(&self, id: NodeId) -> bool {
+        self.exists(self.network.node(id).existence)
+    }
+
+    /// Whether the segment is there.
+    pub fn segment_exists(&self, id: SegmentId) -> bool {
+        self.exists(self.network.segment(id).existence)
+    }
+
+    fn exists(&self, existence: Existence) -> bool {
+        match existence {
+            Existence::Described => true,
+            Existence::Possible(_) => self.is_may(),
+        }
+    }
+
+    /// Interfaces attached to a segment whose node is there, in order.
+    pub fn attached(&self, segment: SegmentId) -> impl Iterator<Item = InterfaceId> + '_ {
+        let all = self.network.segment(segment).attached.iter().copied();
+        all.filter(|id| self.node_exists(self.network.interface(*id).node))
+    }
+
+    /// The segment of an interface, if it has one that is there.
+    pub fn segment_of(&self, interface: InterfaceId) -> Option<SegmentId> {
+        self.network.interface(interface).segment.filter(|segment| self.segment_exists(*segment))
+    }
+
+    /// Whether the interface handles packets of the family at all.
+    pub fn speaks(&self, interface: InterfaceId, family: Family) -> bool {
+        match family {
+            Family::V4 => true,
+            Family::V6 => self.network.interface(interface).ipv6.holds(self.reading),
+        }
+    }
+
+    /// Whether the interface has the address.
+    pub fn has_address(&self, interface: InterfaceId, address: IpAddr) -> bool {
+        self.network.interface(interface).addresses.iter().any(|own| own.net.addr() == address)
+    }
+
+    /// Whether the address is one of the node's own, on any of its interfaces (weak host model).
+    pub fn is_own(&self, node: NodeId, address: IpAddr) -> bool {
+        self.network.own_addresses(node).any(|own| own == address)
+    }
+
+    /// Whether the node sends with this address as its own: it has it, on an interface that speaks its family.
+    pub fn sends_as(&self, node: NodeId, address: IpAddr) -> bool {
+        let interfaces = &self.network.node(node).interfaces;
+        interfaces.iter().any(|i| self.has_address(*i, address) && self.speaks(*i, Family::of(address)))
+    }
+
+    /// Whether the adversary holds the node.
+    pub fn is_adversary(&self, node: NodeId) -> bool {
+        self.question.adversary_nodes.contains(&node)
+    }
+
+    /// Whether the adversary can draw packets on this segment to any interface (forged ARP).
+    pub fn can_forge_neighbours(&self, segment: SegmentId) -> bool {
+        self.question.adversary_segments.contains(&segment)
+            && !self.network.assumes(Assumption::StaticNeighbours)
+    }
+
+    /// Whether the node forwards packets of the family (SEMANTICS.md section 2.6).
+    pub fn forwards(&self, node: NodeId, family: Family) -> bool {
+        match self.network.node(node).forwards(family) {
+            Fact::Yes => true,
+            Fact::No => false,
+            Fact::Unknown(_) => self.is_may() && !self.network.assumes(Assumption::NoHiddenForwarding),
+        }
+    }
+
+    /// Whether the node tracks connections: some filter on it does.
+    pub fn tracks(&self, node: NodeId) -> bool {
+        self.tracks[node.index()]
+    }
+
+    /// Whether some filter of the node rejects anything at all.
+    pub fn rejects(&self, node: NodeId) -> bool {
+        self.rejects[node.index()]
+    }
+
+    /// Whether the interface is a closed door.
+    pub fn is_closed_interface(&self, interface: InterfaceId) -> bool {
+        self.doors_closed && self.question.cut.contains(&Door::Interface(interface))
+    }
+
+    /// Whether what the rule accepts would pass a closed door.
+    pub fn is_closed_rule(&self, filter: FilterId, chain: usize, rule: usize) -> bool {
+        self.doors_closed && self.question.cut.contains(&Door::Rule { filter, chain, rule })
+    }
+}
+
+/// Every hook of a node and of its interfaces.
+fn hooks_of(network: &Network, id: NodeId) -> impl Iterator<Item = &Hook> {
+    let node = network.node(id);
+    let own = node.input.iter().chain(&node.forward).chain(&node.output);
+    let interfaces = node.interfaces.iter().map(|i| network.interface(*i));
+    own.chain(interfaces.flat_map(|interface| interface.ingress.iter().chain(&interface.egress)))
+}
+
+/// Whether some rule or policy of some chain of the filter rejects.
+fn has_reject(network: &Network, filter: FilterId) -> bool {
+    network.filter(filter).chains.iter().any(|chain| {
+        chain.policy == Some(Action::Reject) || chain.rules.iter().any(|rule| rule.action == Action::Reject)
+    })
+}
