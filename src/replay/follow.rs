@@ -7,7 +7,7 @@ use super::state::Tables;
 use super::step::{Exit, Reception, Timing, Way, receive};
 use super::trail::{Branch, Decision, End, Hop, Place};
 use super::view::View;
-use super::walk::Crossing;
+use super::walk::{Crossing, attachments};
 use crate::header::Packet;
 use crate::model::{Assumption, InterfaceId, NodeId, SegmentId, State};
 
@@ -262,7 +262,8 @@ impl<'a> Follow<'a> {
             self.end(here, End::OnSegment(first.segment));
             return true;
         };
-        let other = joined.iter().find(|landing| landing.segment == beyond.segment && beyond.sender.is_none());
+        let other =
+            joined.iter().find(|landing| landing.segment == beyond.segment && beyond.sender.is_none());
         let Some(landing) = other else { return false };
         here.crossed += 1;
         self.named_receiver(join(&here, landing), landing, beyond.receiver)
@@ -310,10 +311,8 @@ impl<'a> Follow<'a> {
 }
 
 fn join(here: &Walker, landing: &Landing) -> Walker {
-    let decisions = match landing.reason {
-        Reason::Joined(unknown) => vec![Decision::Joined(unknown)],
-        _ => Vec::new(),
-    };
+    let decisions =
+        if let Reason::Joined(id) = landing.reason { vec![Decision::Joined(id)] } else { Vec::new() };
     here.at(Place::Segment(landing.segment), None, decisions)
 }
 
@@ -335,9 +334,9 @@ pub(super) fn internet_onward(
     }
     let interface = view.network.interface(incoming);
     let mut onward = Vec::new();
-    for other in &view.network.node(interface.node).interfaces {
-        let Some(segment) = view.segment_of(*other).filter(|s| Some(*s) != interface.segment) else { continue };
-        let mut receivers: Vec<InterfaceId> = view.attached(segment).filter(|i| i != other).collect();
+    for (segment, other) in attachments(view, interface.node) {
+        let Some(other) = other.filter(|_| Some(segment) != interface.segment) else { continue };
+        let mut receivers: Vec<InterfaceId> = view.attached(segment).filter(|i| *i != other).collect();
         if !view.is_may() {
             receivers.retain(|i| view.has_address(*i, packet.dst));
             if receivers.is_empty() {
@@ -345,7 +344,7 @@ pub(super) fn internet_onward(
             }
         }
         let reason = if view.is_may() { Reason::Chosen } else { Reason::Neighbour(packet.dst) };
-        onward.push((*other, Landing { segment, receivers, reason }));
+        onward.push((other, Landing { segment, receivers, reason }));
     }
     Some(onward)
 }

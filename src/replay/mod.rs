@@ -25,13 +25,14 @@ pub mod trail;
 pub mod view;
 pub mod walk;
 
-
+pub use explore::{Reached, explore};
 pub use trace::trace;
 pub use trail::{Branch, Decision, End, Hop, Place};
 pub use walk::{Crossing, Leg, Origin, Send, Walked, walk};
 
 use crate::claim::Door;
-use crate::model::{NodeId, SegmentId};
+use crate::header::{AddressRange, Packet};
+use crate::model::{NodeId, SegmentId, Service};
 use std::collections::BTreeSet;
 
 /// How somebody at a place behaves.
@@ -61,8 +62,21 @@ pub struct Question {
     pub openers: Vec<Foothold>,
     /// Doors that are closed to the packets that count. Connections are opened as if they were not.
     pub cut: Vec<Door>,
+    /// What honest footholds send is to these addresses; empty: to any.
+    pub destinations: Vec<AddressRange>,
+    /// What honest footholds send is of these services; empty: of any.
+    pub services: Vec<Service>,
     /// Nodes that the adversary holds: they do not process what they receive.
     pub adversary_nodes: BTreeSet<NodeId>,
     /// Segments that the adversary stands on, where it can draw packets to any interface by forged ARP.
     pub adversary_segments: BTreeSet<SegmentId>,
+}
+
+impl Question {
+    /// Whether honest senders send such a packet.
+    pub fn speaks_of(&self, packet: &Packet) -> bool {
+        let to = self.destinations.is_empty() || self.destinations.iter().any(|r| r.contains(packet.dst));
+        let of = self.services.is_empty() || self.services.iter().any(|service| service.contains(packet));
+        to && of
+    }
 }

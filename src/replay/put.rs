@@ -83,8 +83,7 @@ fn neighbours(view: &View<'_>, others: &[InterfaceId], next_hop: IpAddr) -> (Vec
     if !owners.is_empty() {
         return (owners, Reason::Neighbour(next_hop));
     }
-    let internet =
-        those(&|i| view.network.node(view.network.interface(i).node).role == Role::Internet);
+    let internet = those(&|i| view.network.node(view.network.interface(i).node).role == Role::Internet);
     if internet.is_empty() {
         return (Vec::new(), Reason::Nobody(next_hop));
     }

@@ -51,7 +51,9 @@ impl Answer {
 /// Every answer that a packet may draw from the node whose interface hears it.
 pub fn answers(view: &View<'_>, tables: &Tables, incoming: InterfaceId, packet: &Packet) -> Vec<Answer> {
     let id = view.network.interface(incoming).node;
-    if !view.is_may() || view.network.assumes(Assumption::NoReflection) || !answers_at_all(view, incoming, packet)
+    if !view.is_may()
+        || view.network.assumes(Assumption::NoReflection)
+        || !answers_at_all(view, incoming, packet)
     {
         return Vec::new();
     }

@@ -69,11 +69,11 @@ pub fn lookup(view: &View<'_>, node: NodeId, asked: Asked) -> Findings {
         if !rule_applies(rule, asked) {
             continue;
         }
-        if let Some(id) = rule.unknown {
-            if !view.is_may() {
-                findings.stuck.push(id);
-                return findings;
-            }
+        if let Some(id) = rule.unknown
+            && !view.is_may()
+        {
+            findings.stuck.push(id);
+            return findings;
         }
         let taken = joined(&passed, rule.unknown);
         let beyond = ask_rule(view, node, (index, rule), asked, &taken, &mut findings);
@@ -160,11 +160,11 @@ fn ask_table(
         if !route.prefix.contains(&dst) {
             continue;
         }
-        if let Some(id) = route.unknown {
-            if !view.is_may() {
-                findings.stuck.push(id);
-                return None;
-            }
+        if let Some(id) = route.unknown
+            && !view.is_may()
+        {
+            findings.stuck.push(id);
+            return None;
         }
         let uncertain = joined(&path, route.unknown);
         let outcome = match &route.action {
@@ -197,30 +197,36 @@ pub struct SourceCheck {
     pub kind: Antispoof,
     /// The way back that decided, if one was looked for and found.
     pub back: Option<Found>,
+    /// Set if the packet passes only because nobody said that sources are checked.
+    pub doubt: Option<UnknownId>,
 }
 
 /// Checks the source of a packet that came in on an interface.
 pub fn check_source(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> SourceCheck {
-    let interface = view.network.interface(incoming);
-    let kind = interface.antispoof[packet.family() as usize];
-    let free = |passes| SourceCheck { passes, kind, back: None };
-    if is_link_local_v6(packet.src) {
-        return free(true);
+    let kind = view.network.interface(incoming).antispoof[packet.family() as usize];
+    if is_link_local_v6(packet.src) || kind == Antispoof::Off {
+        return SourceCheck { passes: true, kind, back: None, doubt: None };
     }
-    let strict = match kind {
-        Antispoof::Off => return free(true),
-        Antispoof::Undeclared(_) if view.is_may() => return free(true),
-        Antispoof::Strict | Antispoof::Undeclared(_) => true,
-        Antispoof::Loose => false,
+    let (good, back) = look_back(view, incoming, packet, kind == Antispoof::Loose);
+    let doubt = match kind {
+        Antispoof::Undeclared(id) if view.is_may() && !good => Some(id),
+        Antispoof::Undeclared(_) | Antispoof::Strict | Antispoof::Loose | Antispoof::Off => None,
     };
+    let back = if doubt.is_some() { None } else { back };
+    SourceCheck { passes: good || doubt.is_some(), kind, back, doubt }
+}
+
+/// Whether the way back to the source leaves by the interface that the packet came in on (or at all, for `loose`), and
+/// the lookup that says so.
+fn look_back(view: &View<'_>, incoming: InterfaceId, packet: &Packet, loose: bool) -> (bool, Option<Found>) {
     let back = Asked { src: packet.dst, dst: packet.src, incoming: Some(incoming) };
-    let found = lookup(view, interface.node, back);
+    let found = lookup(view, view.network.interface(incoming).node, back);
     let good = found.all.iter().filter(|found| match &found.outcome {
-        Outcome::Send(hops) => !strict || hops.iter().any(|hop| hop.interface == incoming),
+        Outcome::Send(hops) => loose || hops.iter().any(|hop| hop.interface == incoming),
         Outcome::Blackhole | Outcome::Unreachable | Outcome::NoRoute => false,
     });
     let best = good.min_by_key(|found| found.uncertain.len());
-    SourceCheck { passes: best.is_some(), kind, back: best.or(found.all.first()).cloned() }
+    (best.is_some(), best.or(found.all.first()).cloned())
 }
 
 /// Whether the address is a link-local one of IPv6 (RFC 4291 section 2.5.6).

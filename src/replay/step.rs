@@ -1,6 +1,6 @@
 //! One device: what happens to a packet between the interface it comes in on and the one it leaves by.
 
-use super::filter::{Judgement, Ruling, Sight, judge};
+use super::filter::{Ruling, Sight, judge};
 use super::put::is_group;
 use super::route::{Asked, Outcome, check_source, is_link_local_v6, lookup};
 use super::state::{States, Tables, states};
@@ -229,13 +229,7 @@ pub(super) fn pass(
 }
 
 /// The ways of a packet that comes in, under one state.
-fn ways_in(
-    view: &View<'_>,
-    node: NodeId,
-    incoming: InterfaceId,
-    packet: &Packet,
-    state: State,
-) -> Vec<Way> {
+fn ways_in(view: &View<'_>, node: NodeId, incoming: InterfaceId, packet: &Packet, state: State) -> Vec<Way> {
     let mut ways = Vec::new();
     let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state };
     let interface = view.network.interface(incoming);
@@ -432,13 +426,5 @@ fn reroute(view: &View<'_>, sight: &Sight<'_>, progress: &Progress, ways: &mut V
         if let Some(progress) = pass(view, Stage::Forward, &node.forward, &sight, progress, &mut stopped) {
             ways.push(finish(view, &sight, progress, Exit::Reroute { out }));
         }
-    }
-}
-
-/// The rule that dropped or rejected, where a list did.
-pub fn stopping(end: &End) -> Option<&Judgement> {
-    match end {
-        End::Filtered { judgement, .. } => Some(judgement),
-        _ => None,
     }
 }

@@ -107,9 +107,7 @@ fn ask(view: &View<'_>, test: &Test, sight: &Sight<'_>) -> Answer {
         Test::SourceIsOwn => Answer::of(view.is_own(sight.node, packet.src)),
         Test::DestinationIsOwn => Answer::of(view.is_own(sight.node, packet.dst)),
         Test::Any(matches) => any_match(view, matches, sight),
-        Test::Unknown(id) => {
-            Answer { plain: Truth::Maybe(vec![*id]), negated: Truth::Maybe(vec![*id]) }
-        }
+        Test::Unknown(id) => Answer { plain: Truth::Maybe(vec![*id]), negated: Truth::Maybe(vec![*id]) },
     }
 }
 
@@ -131,7 +129,11 @@ fn ports(view: &View<'_>, sight: &Sight<'_>, holds: impl Fn(&Packet) -> bool) ->
 fn any_service(view: &View<'_>, services: &[Service], sight: &Sight<'_>) -> Answer {
     let blind = is_blind(view, sight);
     let each = services.iter().map(|service| {
-        if blind && service.names_ports() { Answer::blind() } else { Answer::of(service.contains(sight.packet)) }
+        if blind && service.names_ports() {
+            Answer::blind()
+        } else {
+            Answer::of(service.contains(sight.packet))
+        }
     });
     any(each)
 }

@@ -80,13 +80,8 @@ impl Decision {
         match self {
             Decision::Judged { judgement, .. } => judgement.uncertain.clone(),
             Decision::Source { check, .. } => {
-                let open = match check.kind {
-                    crate::model::Antispoof::Undeclared(id) => Some(id),
-                    crate::model::Antispoof::Strict
-                    | crate::model::Antispoof::Loose
-                    | crate::model::Antispoof::Off => None,
-                };
-                check.back.iter().flat_map(|back| back.uncertain.clone()).chain(open).collect()
+                let back = check.back.iter().flat_map(|back| back.uncertain.clone());
+                back.chain(check.doubt).collect()
             }
             Decision::Routed { found, .. } => found.uncertain.clone(),
             Decision::Announced(id) | Decision::Joined(id) | Decision::Undescribed(id) => vec![*id],
@@ -190,10 +185,7 @@ impl Branch {
             Place::Segment(_) => true,
             Place::Node(_) => false,
         });
-        let node = match self.end {
-            End::Delivered(node) => Some(Place::Node(node)),
-            _ => None,
-        };
+        let node = if let End::Delivered(node) = self.end { Some(Place::Node(node)) } else { None };
         segments.chain(node)
     }
 

@@ -4,7 +4,7 @@ use super::Question;
 use crate::claim::Door;
 use crate::header::Family;
 use crate::model::{
-    Action, Assumption, Existence, Fact, FilterId, Hook, InterfaceId, Network, NodeId, Reading, SegmentId,
+    Action, Assumption, Existence, FilterId, InterfaceId, Network, NodeId, Reading, SegmentId,
 };
 use std::net::IpAddr;
 
@@ -28,7 +28,10 @@ impl<'a> View<'a> {
     /// The network in a reading, with open doors.
     pub fn new(network: &'a Network, reading: Reading, question: &'a Question) -> View<'a> {
         let per_node = |holds: &dyn Fn(FilterId) -> bool| -> Vec<bool> {
-            network.nodes_by_id().map(|(id, _)| hooks_of(network, id).any(|hook| holds(hook.filter))).collect()
+            network
+                .nodes_by_id()
+                .map(|(id, _)| network.hooks(id).iter().any(|hook| holds(hook.filter)))
+                .collect()
         };
         View {
             network,
@@ -116,11 +119,7 @@ impl<'a> View<'a> {
 
     /// Whether the node forwards packets of the family (SEMANTICS.md section 2.6).
     pub fn forwards(&self, node: NodeId, family: Family) -> bool {
-        match self.network.node(node).forwards(family) {
-            Fact::Yes => true,
-            Fact::No => false,
-            Fact::Unknown(_) => self.is_may() && !self.network.assumes(Assumption::NoHiddenForwarding),
-        }
+        self.network.forwards(node, family, self.reading)
     }
 
     /// Whether the node tracks connections: some filter on it does.
@@ -142,14 +141,6 @@ impl<'a> View<'a> {
     pub fn is_closed_rule(&self, filter: FilterId, chain: usize, rule: usize) -> bool {
         self.doors_closed && self.question.cut.contains(&Door::Rule { filter, chain, rule })
     }
-}
-
-/// Every hook of a node and of its interfaces.
-fn hooks_of(network: &Network, id: NodeId) -> impl Iterator<Item = &Hook> {
-    let node = network.node(id);
-    let own = node.input.iter().chain(&node.forward).chain(&node.output);
-    let interfaces = node.interfaces.iter().map(|i| network.interface(*i));
-    own.chain(interfaces.flat_map(|interface| interface.ingress.iter().chain(&interface.egress)))
 }
 
 /// Whether some rule or policy of some chain of the filter rejects.

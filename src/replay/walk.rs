@@ -108,8 +108,13 @@ pub fn walk(network: &Network, reading: Reading, question: &Question, sends: &[S
             || may_send(&open, &question.openers, &others, send)
             || (open.is_may() && is_own_send(&open, send));
         let view = open.with_doors_closed(counts);
-        let mut leg =
-            Leg { send: send.clone(), counts, branches: Vec::new(), arrived: BTreeSet::new(), opened: Vec::new() };
+        let mut leg = Leg {
+            send: send.clone(),
+            counts,
+            branches: Vec::new(),
+            arrived: BTreeSet::new(),
+            opened: Vec::new(),
+        };
         if sent {
             let mut follow = Follow::new(&view, &tables, Timing::Fixed, &send.path);
             follow.start(source(&view, &counting, &others, send), &send.packet);
@@ -148,7 +153,8 @@ fn may_send(view: &View<'_>, footholds: &[Foothold], stirred: &Stirred, send: &S
         Origin::Honest(node) => {
             let place = Place::Node(node);
             let given = stands(place, Stance::Honest) || stands(place, Stance::Adversary);
-            given && view.node_exists(node) && view.sends_as(node, send.packet.src)
+            let asked = view.question.speaks_of(&send.packet);
+            given && asked && view.node_exists(node) && view.sends_as(node, send.packet.src)
         }
         Origin::Answer(node) => {
             stirred.answers.iter().any(|answer| answer.node == node && answer.can_be(view, &send.packet))
@@ -178,8 +184,8 @@ fn source(view: &View<'_>, counting: &Stirred, others: &Stirred, send: &Send) ->
     }
 }
 
-/// The segments of a node, with the interface by which it is there.
+/// The segments on which a node can put what it likes, with the interface by which it does.
 pub(super) fn attachments(view: &View<'_>, node: NodeId) -> Vec<(SegmentId, Option<InterfaceId>)> {
-    let interfaces = view.network.node(node).interfaces.iter();
-    interfaces.filter_map(|i| view.segment_of(*i).map(|segment| (segment, Some(*i)))).collect()
+    let open = view.network.node(node).interfaces.iter().filter(|i| !view.is_closed_interface(**i));
+    open.filter_map(|i| view.segment_of(*i).map(|segment| (segment, Some(*i)))).collect()
 }
