@@ -14,13 +14,17 @@ pub(super) fn packets(view: &mut View<'_>, query: &Query, place: Place) -> Set {
     if !query.own_sources {
         return wanted;
     }
-    let network = view.compiled.network;
-    let own = match place {
-        Place::Node(id) => node_sources(network, id),
-        Place::Segment(id) => segment_sources(network, query, id),
-    };
+    let own = own_sources(view.compiled.network, query, place);
     let own = view.space.addresses(Side::Src, &own);
     view.space.intersect(wanted, own)
+}
+
+/// The addresses that a sender at a place may call its own.
+pub fn own_sources(network: &Network, query: &Query, place: Place) -> Vec<AddressRange> {
+    match place {
+        Place::Node(id) => node_sources(network, id),
+        Place::Segment(id) => segment_sources(network, query, id),
+    }
 }
 
 /// The packets that count for a query.
@@ -34,7 +38,7 @@ pub(super) fn wanted(space: &mut Space, query: &Query) -> Set {
 }
 
 /// The own addresses of a node; those of the internet are the public ones that nobody described.
-pub(super) fn node_sources(network: &Network, id: NodeId) -> Vec<AddressRange> {
+fn node_sources(network: &Network, id: NodeId) -> Vec<AddressRange> {
     if network.node(id).role == crate::model::Role::Internet {
         return strangers(network);
     }
@@ -43,7 +47,7 @@ pub(super) fn node_sources(network: &Network, id: NodeId) -> Vec<AddressRange> {
 
 /// The addresses that somebody on a segment may call its own: those of the adversary's nodes there, or else any
 /// address of its prefixes that no described interface has.
-pub(super) fn segment_sources(network: &Network, query: &Query, id: SegmentId) -> Vec<AddressRange> {
+fn segment_sources(network: &Network, query: &Query, id: SegmentId) -> Vec<AddressRange> {
     let attached = &network.segment(id).attached;
     let taken = |interface: &&crate::model::InterfaceId| {
         query.footholds.nodes[network.interface(**interface).node.index()]

@@ -8,6 +8,7 @@ mod compiled;
 mod device;
 mod endings;
 mod inject;
+mod pair;
 mod parallel;
 mod query;
 mod routes;
@@ -19,9 +20,12 @@ mod witness;
 
 pub use compiled::Compiled;
 pub use endings::{EndedBy, Ending};
+pub use inject::own_sources;
+pub use pair::{Pair, RoundTrip, round_trip};
 pub use parallel::map as parallel_map;
 pub use query::{
     Answer, Cut, FreeFlow, Journey, JourneyHop, Limits, Origin, Place, Places, Query, RuleRef, Stop, Witness,
 };
+pub use rules::rule_size;
 pub use solve::{Reached, explore, solve};
 pub use structure::Structure;

@@ -97,6 +97,17 @@ pub struct Cut {
     pub deaf: Vec<NodeId>,
 }
 
+impl Cut {
+    /// Whether nothing is taken out.
+    pub fn is_empty(&self) -> bool {
+        self.interfaces.is_empty()
+            && self.rules.is_empty()
+            && self.closed.is_empty()
+            && self.hops.is_empty()
+            && self.deaf.is_empty()
+    }
+}
+
 /// A question: can anything that the footholds send arrive at the targets?
 #[derive(Debug, Clone)]
 pub struct Query {

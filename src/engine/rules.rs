@@ -346,6 +346,34 @@ pub(super) fn rule_sets(
     list.conditions(&spec.matches)
 }
 
+/// How many packets fit a rule, as a binary logarithm, whatever interfaces they use.
+pub fn rule_size(compiled: &super::Compiled<'_>, rule: RuleRef) -> f64 {
+    let filter = compiled.network.filter(rule.filter);
+    let Some(spec) = filter.chains[rule.chain].rules.get(rule.rule) else { return f64::INFINITY };
+    let mut space = Space::new();
+    let situation = Situation {
+        network: compiled.network,
+        incoming: None,
+        outgoing: None,
+        reassembles: filter.tracks,
+        own: &[],
+        reading: Reading::May,
+        cut: &Cut::default(),
+    };
+    let of_packets = |m: &&Match| interface_test(&m.test, compiled.network, None, None).is_none();
+    let matches: Vec<Match> = spec.matches.iter().filter(of_packets).cloned().collect();
+    let mut list = ListCompiler {
+        space: &mut space,
+        situation,
+        filter,
+        id: rule.filter,
+        state: State::New,
+        known: FxHashMap::default(),
+    };
+    let (_, possible) = list.conditions(&matches);
+    space.log2_size(possible)
+}
+
 fn wide(ranges: &[(u8, u8)]) -> Vec<RangeInclusive<u16>> {
     ranges.iter().map(|(low, high)| u16::from(*low)..=u16::from(*high)).collect()
 }

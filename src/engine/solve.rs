@@ -28,7 +28,13 @@ pub fn solve(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Answer {
     }
     if view.space.status().is_err() {
         // Sets of an exhausted space mean nothing.
-        return Answer { reached: Vec::new(), delivered: Vec::new(), endings: Vec::new(), witness: None, stop };
+        return Answer {
+            reached: Vec::new(),
+            delivered: Vec::new(),
+            endings: Vec::new(),
+            witness: None,
+            stop,
+        };
     }
     let bad = bad_places(&mut view, &run);
     let endings = if bad.is_empty() { endings(&mut view, &mut run) } else { Vec::new() };
@@ -82,7 +88,7 @@ fn start_counted(view: &mut View<'_>, run: &mut Run<'_, '_>) {
 }
 
 /// Everything that anybody sends, until no further connection opens.
-fn connections<'q, 'c>(
+pub(super) fn connections<'q, 'c>(
     view: &mut View<'c>,
     query: &'q Query,
     limits: Limits,

@@ -26,6 +26,7 @@ pub mod view;
 pub mod walk;
 
 pub use explore::{Reached, explore};
+pub use test::certainly_matches;
 pub use trace::trace;
 pub use trail::{Branch, Decision, End, Hop, Place};
 pub use walk::{Crossing, Leg, Origin, Send, Walked, walk};

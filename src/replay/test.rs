@@ -1,10 +1,13 @@
 //! Whether one condition of a rule holds for one packet: yes, no, or nobody knows.
 
+use super::Question;
 use super::filter::Sight;
 use super::view::View;
 use crate::header::{AddressRange, Fragment, Packet, proto};
 use crate::model::filter::interface_test;
-use crate::model::{Assumption, Match, Rule, Service, Test, UnknownId};
+use crate::model::{
+    Assumption, InterfaceId, Match, Network, NodeId, Reading, Rule, Service, State, Test, UnknownId,
+};
 use std::net::IpAddr;
 
 /// An answer that may be open. Certain yes is m⁻, certain no is the complement of m⁺ (SEMANTICS.md section 4.2).
@@ -159,4 +162,19 @@ fn within(ranges: &[AddressRange], address: IpAddr) -> bool {
 
 fn has(ranges: &[(u16, u16)], port: u16) -> bool {
     ranges.iter().any(|(low, high)| (*low..=*high).contains(&port))
+}
+
+/// Whether all conditions of a rule certainly hold for a packet at a node, as a new one and by *must*.
+pub fn certainly_matches(
+    network: &Network,
+    node: NodeId,
+    rule: &Rule,
+    packet: &Packet,
+    incoming: Option<InterfaceId>,
+    outgoing: Option<InterfaceId>,
+) -> bool {
+    let question = Question::default();
+    let view = View::new(network, Reading::Must, &question);
+    let sight = Sight { packet, node, incoming, outgoing, state: State::New };
+    rule_matches(&view, rule, &sight) == Truth::Yes
 }

@@ -24,8 +24,11 @@ pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, absences: &[Absence<'_>])
             settle_absence(judge, absence, &query, &answer, &mut ruling);
         }
     }
-    let broken: Vec<&Absence<'_>> =
-        possible.iter().filter(|(absence, _, _)| violations(judge, claim, absence, &mut ruling)).map(|p| p.0).collect();
+    let broken: Vec<&Absence<'_>> = possible
+        .iter()
+        .filter(|(absence, _, _)| violations(judge, claim, absence, &mut ruling))
+        .map(|p| p.0)
+        .collect();
     if let Some(absence) = broken.first() {
         ruling.verdict = Some(Verdict::Violated);
         ruling.summary = format!("{} can reach {}", absence.from.text, absence.to.words());
@@ -47,7 +50,13 @@ pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, absences: &[Absence<'_>])
 }
 
 /// An absence whose *may* is empty: it holds, unless it is vacuous or rests on a device that the adversary can reach.
-fn settle_absence(judge: &Judge<'_>, absence: &Absence<'_>, query: &Query, answer: &Answer, ruling: &mut Ruling) {
+fn settle_absence(
+    judge: &Judge<'_>,
+    absence: &Absence<'_>,
+    query: &Query,
+    answer: &Answer,
+    ruling: &mut Ruling,
+) {
     let emptiness = vacuity::look(judge, absence);
     ruling.notes.extend(emptiness.notes);
     if !emptiness.reasons.is_empty() {
@@ -81,12 +90,8 @@ fn conditional_trust(judge: &Judge<'_>, absence: &Absence<'_>, query: &Query, an
     }
     let trusted = absence.trusted(network, Reading::May);
     let from = super::lower::places(network, &absence.from.expr, Reading::May);
-    let doubtful: Vec<NodeId> = answer
-        .delivered
-        .iter()
-        .copied()
-        .filter(|id| trusted[id.index()] && from.nodes[id.index()])
-        .collect();
+    let doubtful: Vec<NodeId> =
+        answer.delivered.iter().copied().filter(|id| trusted[id.index()] && from.nodes[id.index()]).collect();
     let mut open = Vec::new();
     for id in doubtful {
         let mut taken = query.clone();
@@ -102,7 +107,10 @@ fn conditional_trust(judge: &Judge<'_>, absence: &Absence<'_>, query: &Query, an
                 node.name
             ),
             span: Some(node.span),
-            settle: format!("list it under `trusts` in the claim (`node:{}`), or deny them at its input", node.name),
+            settle: format!(
+                "list it under `trusts` in the claim (`node:{}`), or deny them at its input",
+                node.name
+            ),
         });
     }
     open
@@ -147,13 +155,18 @@ fn push_distinct(findings: &mut Vec<Finding>, finding: Finding) {
     }
 }
 
+/// A limit in words, and the option that raises it.
+pub(super) fn stop_words(stop: Stop) -> (String, &'static str) {
+    match stop {
+        Stop::Nodes(limit) => (format!("the sets needed more than {limit} nodes"), "--limit-nodes"),
+        Stop::Steps(limit) => (format!("the search took more than {limit} steps"), "--limit-steps"),
+    }
+}
+
 /// What keeps a possible path from being certain.
 fn doubts(judge: &Judge<'_>, claim: &Claim, query: &Query, answer: &Answer, ruling: &mut Ruling) {
     if let Some(stop) = answer.stop {
-        let (what, option) = match stop {
-            Stop::Nodes(limit) => (format!("the sets needed more than {limit} nodes"), "--limit-nodes"),
-            Stop::Steps(limit) => (format!("the search took more than {limit} steps"), "--limit-steps"),
-        };
+        let (what, option) = stop_words(stop);
         ruling.open.push(Open { what, span: None, settle: format!("raise {option}") });
     }
     if let Some(witness) = &answer.witness {

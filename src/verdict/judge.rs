@@ -1,6 +1,6 @@
 //! From claims to verdicts: each claim gets exactly one.
 
-use super::lower::{self, Absence};
+use super::lower;
 use super::{Judgement, Note, Open, Verdict, absence, presence};
 use crate::claim::{Claim, Statement};
 use crate::engine::{Compiled, Limits, Structure, parallel_map};
@@ -27,6 +27,8 @@ pub struct Judge<'n> {
     pub(super) compiled: Compiled<'n>,
     pub(super) structure: Structure,
     pub(super) options: Options,
+    /// All claims about it: a remedy for one must not break another.
+    pub(super) claims: &'n [Claim],
 }
 
 /// A verdict with its evidence, before it is bound to the claim.
@@ -43,20 +45,24 @@ pub(super) struct Ruling {
 
 impl<'n> Judge<'n> {
     /// Compiles a network.
-    pub fn new(network: &'n Network, options: Options) -> Judge<'n> {
+    pub fn new(network: &'n Network, claims: &'n [Claim], options: Options) -> Judge<'n> {
         let (compiled, structure) = (Compiled::new(network), Structure::new(network));
-        Judge { network, compiled, structure, options }
+        Judge { network, compiled, structure, options, claims }
     }
 
-    /// Judges claims, on all threads of the pool. The judgements come in the order of the claims; `done` is told of
-    /// each as it is made.
-    pub fn judge_all(&self, claims: &[Claim], done: &(dyn Fn(&Judgement) + Sync)) -> Vec<Judgement> {
-        let judgements = parallel_map(claims, |claim| {
+    /// Judges the claims that `wanted` picks, on all threads of the pool. The judgements come in the order of the
+    /// claims; `done` is told of each as it is made.
+    pub fn judge_all(
+        &self,
+        wanted: &(dyn Fn(&Claim) -> bool + Sync),
+        done: &(dyn Fn(&Judgement) + Sync),
+    ) -> Vec<Judgement> {
+        let claims: Vec<&Claim> = self.claims.iter().filter(|claim| wanted(claim)).collect();
+        parallel_map(&claims, |claim| {
             let judgement = self.judge(claim);
             done(&judgement);
             judgement
-        });
-        super::remedy::check(self, judgements)
+        })
     }
 
     fn judge(&self, claim: &Claim) -> Judgement {
@@ -71,7 +77,10 @@ impl<'n> Judge<'n> {
             && let Some(means) = &isolated.means
         {
             let words: Vec<&str> = means.iter().map(|means| means.word()).collect();
-            notes.push(Note { text: format!("only these means are considered: {}", words.join(", ")), span: None });
+            notes.push(Note {
+                text: format!("only these means are considered: {}", words.join(", ")),
+                span: None,
+            });
         }
         Judgement {
             claim: claim.clone(),
@@ -90,16 +99,10 @@ impl<'n> Judge<'n> {
     /// Every assumption in force. All of them shape every reading of the network, so every verdict rests on them.
     fn assumptions(&self) -> Vec<(String, String)> {
         let given = self.network.assumptions.iter();
-        given.map(|(assumption, reason): (&Assumption, _)| (assumption.word().to_owned(), reason.value.clone())).collect()
-    }
-
-    /// The absences that a claim consists of; none for `reachable`.
-    pub(super) fn absences<'c>(&self, claim: &'c Claim) -> Vec<Absence<'c>> {
-        match &claim.statement {
-            Statement::Isolated(isolated) => lower::isolated(isolated),
-            Statement::Confined(confined) => vec![lower::confined(confined)],
-            Statement::OnlyVia(only_via) => vec![lower::only_via(only_via)],
-            Statement::Reachable(_) => Vec::new(),
-        }
+        given
+            .map(|(assumption, reason): (&Assumption, _)| {
+                (assumption.word().to_owned(), reason.value.clone())
+            })
+            .collect()
     }
 }

@@ -1,6 +1,17 @@
 //! Verdicts: what is decided of each claim, with the evidence. Plain data, ready for any report.
 
+mod absence;
+mod blame;
+mod evidence;
+mod judge;
 mod lower;
+mod presence;
+mod proof;
+mod schedule;
+mod telling;
+mod vacuity;
+
+pub use judge::{Judge, Options};
 
 use crate::claim::{Claim, Severity};
 use crate::header::Packet;
@@ -118,6 +129,8 @@ pub enum Sender {
     Accomplice,
     /// An honest node with its own address.
     Honest,
+    /// A device that answers what reached it.
+    Answer,
 }
 
 /// One packet of a counterexample and its walk.

@@ -9,7 +9,12 @@ use crate::source::Span;
 use std::collections::BTreeMap;
 
 /// The sentences of a proof.
-pub(super) fn what_was_proved(judge: &Judge<'_>, absence: &Absence<'_>, query: &Query, answer: &Answer) -> Vec<Note> {
+pub(super) fn what_was_proved(
+    judge: &Judge<'_>,
+    absence: &Absence<'_>,
+    query: &Query,
+    answer: &Answer,
+) -> Vec<Note> {
     let network = judge.network;
     let mut notes = vec![Note { text: coverage(absence, query), span: None }];
     let mut by_cause: BTreeMap<(String, Option<Span>), usize> = BTreeMap::new();
@@ -18,7 +23,10 @@ pub(super) fn what_was_proved(judge: &Judge<'_>, absence: &Absence<'_>, query: &
     }
     notes.extend(by_cause.into_keys().map(|(text, span)| Note { text, span }));
     if answer.endings.is_empty() {
-        notes.push(Note { text: "no node receives any of these packets: there is no link".to_owned(), span: None });
+        notes.push(Note {
+            text: "no node receives any of these packets: there is no link".to_owned(),
+            span: None,
+        });
     }
     notes
 }

@@ -45,7 +45,10 @@ pub(super) fn look(judge: &Judge<'_>, absence: &Absence<'_>) -> Emptiness {
             groups.into_iter().partition(|place| judge.structure.can_leave(*place));
         if out.is_empty() {
             reasons.push(Open {
-                what: format!("nothing in `{}` could leave its own segment, whatever filters and routes do", absence.from.text),
+                what: format!(
+                    "nothing in `{}` could leave its own segment, whatever filters and routes do",
+                    absence.from.text
+                ),
                 span: Some(absence.from.span),
                 settle: "describe the links of these nodes".to_owned(),
             });
@@ -69,5 +72,8 @@ fn held_by_absence(network: &Network, place: Place) -> Note {
         Place::Node(id) => (network.node(id).name.clone(), network.node(id).span),
         Place::Segment(id) => (network.segment(id).name.clone(), network.segment(id).span),
     };
-    Note { text: format!("{name} is held by absence of links: nothing connects it to another segment"), span: Some(span) }
+    Note {
+        text: format!("{name} is held by absence of links: nothing connects it to another segment"),
+        span: Some(span),
+    }
 }

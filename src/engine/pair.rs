@@ -1,0 +1,170 @@
+//! Two honest nodes: does a request get there, and an answer back? For `reachable` claims.
+
+use super::compiled::{Compiled, View};
+use super::query::{Cut, Limits, Places, Query, Stop};
+use super::run::{Colour, Run};
+use super::solve::connections;
+use super::witness::pick;
+use crate::header::{AddressRange, Packet, proto, tcp_flags};
+use crate::model::{NodeId, Reading, Service};
+use crate::set::{Set, Side, Space};
+
+/// Candidates that are worth trying in turn: they differ in address, protocol or port.
+const MOST_CANDIDATES: usize = 4;
+
+/// A question about two nodes.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair<'a> {
+    /// Who asks, with its own address and through its own filter.
+    pub from: NodeId,
+    /// Who answers.
+    pub to: NodeId,
+    /// The services; empty is any.
+    pub services: &'a [Service],
+    /// May or must.
+    pub reading: Reading,
+}
+
+/// How far it gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoundTrip {
+    /// Requests with their answers that both arrive, differing from each other.
+    Both(Vec<(Packet, Packet)>),
+    /// No request arrives; this is one.
+    RequestLost(Packet),
+    /// This request arrives, and its answer does not.
+    AnswerLost(Packet, Packet),
+    /// There is no such packet at all: the nodes share no family, or a service does not exist.
+    NoPacket,
+}
+
+/// Follows requests and answers of a pair through a network in which these rules are closed.
+///
+/// # Errors
+/// A limit was met.
+pub fn round_trip(
+    compiled: &Compiled<'_>,
+    pair: &Pair<'_>,
+    cut: &Cut,
+    limits: Limits,
+) -> Result<RoundTrip, Stop> {
+    let query = question(compiled, pair);
+    let mut view = compiled.view(pair.reading, cut, limits);
+    // Both ends may open connections; the tables hold what either sends.
+    let openers = connections(&mut view, &query, limits).map_err(|(_, stop)| stop)?;
+    let requests = requests(&mut view, &query, pair);
+    let Some(first) = pick(&mut view, &query, requests) else { return Ok(RoundTrip::NoPacket) };
+    let arrived = follow(&mut view, &query, &openers, pair.from, pair.to, requests, limits)?;
+    if arrived.is_empty() {
+        return Ok(RoundTrip::RequestLost(first));
+    }
+    let answers = answers(&mut view.space, arrived);
+    let back = follow(&mut view, &query, &openers, pair.to, pair.from, answers, limits)?;
+    let asked = view.space.reverse(back);
+    let mut both = view.space.intersect(arrived, asked);
+    let mut found = Vec::new();
+    while found.len() < MOST_CANDIDATES {
+        let Some(request) = pick(&mut view, &query, both) else { break };
+        let fitting = answer_to(&mut view, &request, back);
+        let Some(answer) = pick(&mut view, &query, fitting) else { break };
+        found.push((request, answer));
+        let like = like(&mut view.space, &request);
+        both = view.space.minus(both, like);
+    }
+    view.space.status().map_err(|exhausted| Stop::Nodes(exhausted.limit))?;
+    if !found.is_empty() {
+        return Ok(RoundTrip::Both(found));
+    }
+    let Some(request) = pick(&mut view, &query, arrived) else { return Ok(RoundTrip::RequestLost(first)) };
+    let fitting = answer_to(&mut view, &request, answers);
+    Ok(match pick(&mut view, &query, fitting) {
+        Some(answer) => RoundTrip::AnswerLost(request, answer),
+        None => RoundTrip::RequestLost(first),
+    })
+}
+
+fn question(compiled: &Compiled<'_>, pair: &Pair<'_>) -> Query {
+    let network = compiled.network;
+    let none = Places::none(network.nodes.len(), network.segments.len());
+    let mut targets = none.clone();
+    targets.nodes[pair.to.index()] = true;
+    Query {
+        reading: pair.reading,
+        footholds: none.clone(),
+        honest: vec![pair.from, pair.to],
+        accomplices: none,
+        forged: vec![false; network.segments.len()],
+        destinations: compiled.nodes[pair.to.index()].own.clone(),
+        services: pair.services.to_vec(),
+        own_sources: true,
+        targets,
+        free: Vec::new(),
+        cut: Cut::default(),
+    }
+}
+
+/// What an honest client sends first: whole datagrams, and of TCP the plain SYN.
+fn requests(view: &mut View<'_>, query: &Query, pair: &Pair<'_>) -> Set {
+    let wanted = super::inject::wanted(&mut view.space, query);
+    let own = view.compiled.nodes[pair.from.index()].own.clone();
+    let own = view.space.addresses(Side::Src, &own);
+    let wanted = view.space.intersect(wanted, own);
+    let sendable = with_flags(&mut view.space, tcp_flags::SYN);
+    let martians = super::inject::martians(&mut view.space);
+    let sendable = view.space.minus(sendable, martians);
+    view.space.intersect(wanted, sendable)
+}
+
+/// Real whole packets, whose TCP flags are exactly these.
+fn with_flags(space: &mut Space, flags: u8) -> Set {
+    let real = space.well_formed();
+    let whole = space.fragment(crate::header::Fragment::Whole);
+    let real = space.intersect(real, whole);
+    let tcp = space.protocol(proto::TCP);
+    let others = space.complement(tcp);
+    let flags = space.flags(u8::MAX, flags);
+    let sendable = space.union(others, flags);
+    space.intersect(real, sendable)
+}
+
+fn answers(space: &mut Space, arrived: Set) -> Set {
+    let reversed = space.reverse(arrived);
+    let sendable = with_flags(space, tcp_flags::SYN | tcp_flags::ACK);
+    space.intersect(reversed, sendable)
+}
+
+fn answer_to(view: &mut View<'_>, request: &Packet, answers: Set) -> Set {
+    let one = view.space.packet(request);
+    let reversed = view.space.reverse(one);
+    view.space.intersect(answers, reversed)
+}
+
+/// Packets of the same ends, protocol and destination port.
+fn like(space: &mut Space, packet: &Packet) -> Set {
+    let src = space.addresses(Side::Src, &[AddressRange::single(packet.src)]);
+    let dst = space.addresses(Side::Dst, &[AddressRange::single(packet.dst)]);
+    let ends = space.intersect(src, dst);
+    let protocol = space.protocol(packet.proto);
+    let port = space.ports(Side::Dst, &[packet.dport..=packet.dport]);
+    let service = space.intersect(protocol, port);
+    space.intersect(ends, service)
+}
+
+/// Which of these packets, sent by one node, are delivered to the other.
+fn follow(
+    view: &mut View<'_>,
+    query: &Query,
+    openers: &Run<'_, '_>,
+    from: NodeId,
+    to: NodeId,
+    packets: Set,
+    limits: Limits,
+) -> Result<Set, Stop> {
+    let mut run = Run::new(query, view.compiled.network, Colour::Counted, limits.steps);
+    run.established.clone_from(&openers.established);
+    run.related.clone_from(&openers.related);
+    run.originate(view, from, packets, false);
+    run.settle(view)?;
+    // On *may* other packets are about too: answers of routers, and what undescribed hosts send.
+    Ok(view.space.intersect(run.delivered[to.index()], packets))
+}

@@ -1,0 +1,222 @@
+//! From a witness of the engine to a finding: replayed by the second interpreter, hop by hop, or not told at all.
+
+use super::judge::Judge;
+use super::schedule::{question, sends};
+use super::{Finding, Leg, Note, Open, blame, telling};
+use crate::claim::Claim;
+use crate::engine::{Journey, Origin, Place, Query, Witness};
+use crate::model::{Network, Reading, Role, UnknownId};
+use crate::replay::{self, Branch, Walked};
+use std::collections::BTreeSet;
+
+pub(super) use blame::Blame;
+
+/// What became of a witness.
+pub(super) enum Evidence {
+    /// The second interpreter sees the same.
+    Confirmed {
+        /// The finding.
+        finding: Box<Finding>,
+        /// What to close in order to look for another cause.
+        blame: Blame,
+    },
+    /// It does not: a mistake of one of the two.
+    Refuted(Open),
+}
+
+/// Replays a witness of *must* and makes a finding of it.
+pub(super) fn of_violation(judge: &Judge<'_>, claim: &Claim, query: &Query, witness: &Witness) -> Evidence {
+    let Some(last) = witness.journeys.last() else { return Evidence::Refuted(disagreement(claim)) };
+    let walked = replay(judge, query, witness, Reading::Must);
+    if !walked.confirms(replay_place(last.arrives)) {
+        return Evidence::Refuted(disagreement(claim));
+    }
+    let ways: Vec<&Branch> = chosen_ways(&walked, last.arrives);
+    let blamed = blame::of(judge, witness, &ways);
+    let mut finding = finding(judge, claim, query, witness, &ways, &blamed);
+    finding.remedies = blame::remedies(judge, &blamed, last);
+    finding.looked_closed = blame::looked_closed(judge.network, &blamed, &last.packet, &ways);
+    Evidence::Confirmed { finding: Box::new(finding), blame: blamed }
+}
+
+/// Replays a witness of *may*, and names what keeps it from being certain.
+pub(super) fn of_doubt(
+    judge: &Judge<'_>,
+    claim: &Claim,
+    query: &Query,
+    witness: &Witness,
+) -> (Option<Finding>, Vec<Open>) {
+    let network = judge.network;
+    let walked = replay(judge, query, witness, Reading::May);
+    let Some(last) = witness.journeys.last() else { return (None, Vec::new()) };
+    let ways = chosen_ways(&walked, last.arrives);
+    let mut unknowns: BTreeSet<UnknownId> = ways.iter().flat_map(|way| way.uncertain()).collect();
+    unknowns.extend(uncertain_places(network, &ways));
+    let mut open: Vec<Open> = unknowns.into_iter().map(|id| open_question(network, id)).collect();
+    open.extend(witness.journeys.iter().filter_map(|journey| approximation(network, journey)));
+    if !walked.confirms(replay_place(last.arrives)) {
+        return (None, open);
+    }
+    let blamed = blame::of(judge, witness, &ways);
+    (Some(finding(judge, claim, query, witness, &ways, &blamed)), open)
+}
+
+fn replay(judge: &Judge<'_>, query: &Query, witness: &Witness, reading: Reading) -> Walked {
+    let sends = sends(judge.network, witness);
+    replay::walk(judge.network, reading, &question(query), &sends)
+}
+
+/// For each leg the way that is told: for the last the one that arrives.
+fn chosen_ways(walked: &Walked, arrives: Place) -> Vec<&Branch> {
+    let place = replay_place(arrives);
+    let count = walked.legs.len();
+    let ways = walked.legs.iter().enumerate().filter_map(|(index, leg)| {
+        let arriving = leg.branches.iter().find(|branch| branch.arrivals().any(|at| at == place));
+        let first = leg.branches.first();
+        if index + 1 == count { arriving.or(first) } else { first }
+    });
+    ways.collect()
+}
+
+fn finding(
+    judge: &Judge<'_>,
+    claim: &Claim,
+    query: &Query,
+    witness: &Witness,
+    ways: &[&Branch],
+    blamed: &Blame,
+) -> Finding {
+    let network = judge.network;
+    let legs: Vec<Leg> = witness
+        .journeys
+        .iter()
+        .zip(ways)
+        .map(|(journey, way)| telling::leg(network, query, journey, way, blamed.span(network)))
+        .collect();
+    let choices = telling::choices(network, ways);
+    Finding {
+        fingerprint: fingerprint(claim, &legs, &[]),
+        cause: blamed.note(network),
+        looked_closed: None,
+        remedies: Vec::new(),
+        choices,
+        legs,
+    }
+}
+
+/// A hash of the claim and the named hops. It survives every edit that leaves them, lines and packets included.
+pub(super) fn fingerprint(claim: &Claim, legs: &[Leg], ends: &[&str]) -> String {
+    let mut text = claim.id.value.clone();
+    let hops = legs.iter().flat_map(|leg| &leg.hops).map(|hop| hop.place.as_str());
+    for place in hops.chain(ends.iter().copied()) {
+        text.push('\n');
+        text.push_str(place);
+    }
+    // FNV-1a, 64 bits (Fowler, Noll, Vo; RFC 9923): no secret, only short and the same everywhere.
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+fn disagreement(claim: &Claim) -> Open {
+    Open {
+        what: "the two interpreters disagree about a counterexample, so it is not shown".to_owned(),
+        span: Some(claim.span),
+        settle: "this is a mistake in isoaudit: please report it with the topology".to_owned(),
+    }
+}
+
+/// An unknown as a question.
+pub(super) fn open_question(network: &Network, id: UnknownId) -> Open {
+    let unknown = network.unknown(id);
+    Open { what: unknown.what.clone(), span: unknown.span, settle: unknown.settle.clone() }
+}
+
+/// Unknowns of places on the way: that may not be there, or whose kind or country is not known.
+fn uncertain_places(network: &Network, ways: &[&Branch]) -> Vec<UnknownId> {
+    let mut found = Vec::new();
+    for hop in ways.iter().flat_map(|way| &way.hops) {
+        let existence = match hop.place {
+            replay::Place::Segment(id) => {
+                if let crate::model::Transit::Unknown(_, unknown) = &network.segment(id).transit {
+                    found.push(*unknown);
+                }
+                network.segment(id).existence
+            }
+            replay::Place::Node(id) => network.node(id).existence,
+        };
+        if let crate::model::Existence::Possible(unknown) = existence {
+            found.push(unknown);
+        }
+        for interface in [hop.incoming, hop.outgoing].into_iter().flatten() {
+            found.extend(network.interface(interface).ipv6.unknown().filter(|_| hop.packet.src.is_ipv6()));
+        }
+        if let replay::Place::Node(id) = hop.place {
+            found.extend(network.node(id).forwards(hop.packet.family()).unknown());
+        }
+    }
+    found
+}
+
+/// What is only possible about who sends a packet.
+fn approximation(network: &Network, journey: &Journey) -> Option<Open> {
+    match journey.origin {
+        Origin::Adversary(_) | Origin::Accomplice(_) | Origin::Honest(_) => None,
+        Origin::Reflected(id) => {
+            let node = network.node(id);
+            if node.role == Role::Internet || node.existence != crate::model::Existence::Described {
+                return Some(Open {
+                    what: format!(
+                        "whether somebody behind {} answers or passes on what reaches it",
+                        node.name
+                    ),
+                    span: Some(node.span),
+                    settle: "`assume: { no-reflection: \"…\" }`, or deny the way to it".to_owned(),
+                });
+            }
+            Some(Open {
+                what: format!(
+                    "whether {} answers packets that it gets, and carries their bytes on",
+                    node.name
+                ),
+                span: Some(node.span),
+                settle: format!(
+                    "an output list at {} (`from self` rules), routes for every destination with `antispoof: strict`, or \
+                     `assume: {{ no-reflection: \"…\" }}`",
+                    node.name
+                ),
+            })
+        }
+        Origin::Somebody(id) => {
+            let segment = network.segment(id);
+            Some(Open {
+                what: format!("whether somebody undescribed sits on {}", segment.name),
+                span: Some(segment.span),
+                settle: "`assume: { static-neighbours: \"…\" }`, or allow only addresses that are described"
+                    .to_owned(),
+            })
+        }
+    }
+}
+
+/// The name of a place.
+pub(super) fn place_name(network: &Network, place: Place) -> String {
+    replay::describe::place_name(network, replay_place(place))
+}
+
+pub(super) fn replay_place(place: Place) -> replay::Place {
+    match place {
+        Place::Node(id) => replay::Place::Node(id),
+        Place::Segment(id) => replay::Place::Segment(id),
+    }
+}
+
+/// A note about the place where somebody stands at the target already.
+pub(super) fn standing_note(network: &Network, place: Place) -> Note {
+    let span = match place {
+        Place::Node(id) => network.node(id).span,
+        Place::Segment(id) => network.segment(id).span,
+    };
+    Note { text: format!("a sender stands at {} already", place_name(network, place)), span: Some(span) }
+}

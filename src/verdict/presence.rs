@@ -1,0 +1,314 @@
+//! `reachable`: every pair can talk. Violated iff some pair has no honest packet and answer even on *may*; holds iff
+//! every pair has one on *must*, whatever the network chooses (SEMANTICS.md section 6).
+
+use super::judge::{Judge, Ruling};
+use super::lower::{places, senders};
+use super::{Finding, Leg, Note, Open, Sender, Verdict, telling};
+use crate::claim::{Claim, Reachable};
+use crate::engine::{Cut, Pair, RoundTrip, Stop, round_trip};
+use crate::header::{Packet, service_name};
+use crate::model::{NodeId, Reading};
+use crate::replay::{self, Branch, End, Foothold, Question, Send, Stance};
+
+/// Pairs that one claim may ask for.
+const MOST_PAIRS: usize = 4096;
+
+/// Decides a `reachable` claim.
+pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, reachable: &Reachable) -> Ruling {
+    let mut ruling = Ruling::default();
+    let possible = pairs(judge, reachable, Reading::May);
+    let certain = pairs(judge, reachable, Reading::Must);
+    if possible.is_empty() {
+        ruling.verdict = Some(Verdict::Vacuous);
+        "the claim says nothing about this network".clone_into(&mut ruling.summary);
+        ruling.open.push(Open {
+            what: format!(
+                "`{}` and `{}` have no two nodes with addresses",
+                reachable.from.text, reachable.to.text
+            ),
+            span: Some(reachable.from.span),
+            settle: "check the selectors with `isoaudit list`".to_owned(),
+        });
+        return ruling;
+    }
+    if possible.len() > MOST_PAIRS {
+        ruling.verdict = Some(Verdict::Undetermined);
+        ruling.summary = format!("{} pairs are more than the limit of {MOST_PAIRS}", possible.len());
+        ruling.open.push(Open {
+            what: format!("{} pairs of nodes", possible.len()),
+            span: Some(reachable.from.span),
+            settle: "select fewer nodes, or split the claim".to_owned(),
+        });
+        return ruling;
+    }
+    for (from, to) in &possible {
+        match talk(judge, reachable, *from, *to, &Cut::default()) {
+            Talk::Certain => {}
+            Talk::Never { request, reply } => {
+                let lost = lost(judge, claim, *from, *to, request, reply);
+                if certain.contains(&(*from, *to)) {
+                    ruling.findings.push(lost);
+                } else {
+                    ruling.open.push(uncertain_pair(judge, *from, *to));
+                }
+            }
+            Talk::Unsure(open) => ruling.open.extend(open),
+        }
+        if ruling.findings.len() >= judge.options.max_causes {
+            ruling.more_findings = true;
+            break;
+        }
+    }
+    conclude(reachable, possible.len(), &mut ruling);
+    ruling
+}
+
+fn conclude(reachable: &Reachable, pairs: usize, ruling: &mut Ruling) {
+    let (from, to) = (&reachable.from.text, &reachable.to.text);
+    if !ruling.findings.is_empty() {
+        ruling.verdict = Some(Verdict::Violated);
+        ruling.summary = format!("{from} cannot reach {to} and get an answer");
+        ruling.open.clear();
+    } else if !ruling.open.is_empty() {
+        ruling.verdict = Some(Verdict::Undetermined);
+        ruling.summary = format!("{from} may or may not reach {to}");
+        ruling.open.sort();
+        ruling.open.dedup();
+    } else {
+        ruling.verdict = Some(Verdict::Holds);
+        ruling.summary = format!("{from} reaches {to} and gets an answer");
+        let text = format!(
+            "each of {pairs} pairs has a request that arrives and an answer that comes back, whatever \
+             the network chooses"
+        );
+        ruling.proof.push(Note { text, span: None });
+    }
+}
+
+/// Whether the claim holds in a network in which something is closed.
+pub(super) fn holds(judge: &Judge<'_>, reachable: &Reachable, cut: &Cut) -> bool {
+    let pairs = pairs(judge, reachable, Reading::May);
+    pairs.len() <= MOST_PAIRS
+        && pairs.iter().all(|(from, to)| matches!(talk(judge, reachable, *from, *to, cut), Talk::Certain))
+}
+
+fn pairs(judge: &Judge<'_>, reachable: &Reachable, reading: Reading) -> Vec<(NodeId, NodeId)> {
+    let network = judge.network;
+    let from = senders(network, &places(network, &reachable.from.expr, reading));
+    let to = senders(network, &places(network, &reachable.to.expr, reading));
+    let mut pairs = Vec::new();
+    for a in &from {
+        pairs.extend(to.iter().filter(|b| *b != a).map(|b| (*a, *b)));
+        if pairs.len() > MOST_PAIRS {
+            break;
+        }
+    }
+    pairs
+}
+
+/// What is known of a pair.
+enum Talk {
+    /// A request and its answer arrive, whatever the network chooses.
+    Certain,
+    /// Not even on *may*.
+    Never { request: Option<Packet>, reply: Option<Packet> },
+    /// Between the two.
+    Unsure(Vec<Open>),
+}
+
+fn talk(judge: &Judge<'_>, reachable: &Reachable, from: NodeId, to: NodeId, cut: &Cut) -> Talk {
+    let pair = |reading| Pair { from, to, services: &reachable.packets, reading };
+    let ask = |reading| round_trip(&judge.compiled, &pair(reading), cut, judge.options.limits);
+    match ask(Reading::May) {
+        Ok(RoundTrip::Both(_)) => {}
+        Ok(RoundTrip::RequestLost(request)) => return Talk::Never { request: Some(request), reply: None },
+        Ok(RoundTrip::AnswerLost(request, reply)) => {
+            return Talk::Never { request: Some(request), reply: Some(reply) };
+        }
+        Ok(RoundTrip::NoPacket) => return Talk::Never { request: None, reply: None },
+        Err(stop) => return Talk::Unsure(vec![limit(stop)]),
+    }
+    let must = match ask(Reading::Must) {
+        Ok(must) => must,
+        Err(stop) => return Talk::Unsure(vec![limit(stop)]),
+    };
+    let (request, reply) = match must {
+        RoundTrip::Both(candidates) => {
+            // In a changed network there is nothing to replay: it exists in the engine only.
+            let certain = !cut.is_empty()
+                || candidates.iter().any(|(request, reply)| always_arrives(judge, from, to, request, reply));
+            if certain {
+                return Talk::Certain;
+            }
+            return Talk::Unsure(vec![depends_on_choice(judge, from, to)]);
+        }
+        RoundTrip::RequestLost(request) => (Some(request), None),
+        RoundTrip::AnswerLost(request, reply) => (Some(request), Some(reply)),
+        RoundTrip::NoPacket => (None, None),
+    };
+    Talk::Unsure(what_is_open(judge, from, to, request, reply))
+}
+
+/// Whether, by the second interpreter, every way that the network may choose brings the request there and the answer
+/// back. For each way of the request alone, because only its devices know the connection.
+fn always_arrives(judge: &Judge<'_>, from: NodeId, to: NodeId, request: &Packet, reply: &Packet) -> bool {
+    let question = honest(&[from, to]);
+    let ask = Send { origin: replay::Origin::Honest(from), packet: *request, path: Vec::new() };
+    let walked = replay::walk(judge.network, Reading::Must, &question, std::slice::from_ref(&ask));
+    let Some(leg) = walked.legs.first() else { return false };
+    !leg.branches.is_empty()
+        && leg.branches.iter().all(|branch| {
+            let one = Send { path: super::schedule::crossings(judge.network, branch), ..ask.clone() };
+            let answer = Send { origin: replay::Origin::Honest(to), packet: *reply, path: Vec::new() };
+            let walked = replay::walk(judge.network, Reading::Must, &question, &[one, answer]);
+            let back = walked.legs.get(1).map(|leg| leg.branches.as_slice()).unwrap_or_default();
+            branch.end == End::Delivered(to)
+                && !back.is_empty()
+                && back.iter().all(|branch| branch.end == End::Delivered(from))
+        })
+}
+
+fn honest(nodes: &[NodeId]) -> Question {
+    let foothold = |id: &NodeId| Foothold { place: replay::Place::Node(*id), stance: Stance::Honest };
+    Question { footholds: nodes.iter().map(foothold).collect(), ..Question::default() }
+}
+
+/// Replays request and answer under a reading, as far as they get.
+fn attempt(
+    judge: &Judge<'_>,
+    reading: Reading,
+    (from, to): (NodeId, NodeId),
+    request: Option<Packet>,
+    reply: Option<Packet>,
+) -> Vec<(NodeId, Packet, Option<Branch>)> {
+    let ask = request.map(|packet| (from, packet));
+    let answer = reply.map(|packet| (to, packet));
+    let sends: Vec<Send> = ask
+        .iter()
+        .chain(&answer)
+        .map(|(node, packet)| Send {
+            origin: replay::Origin::Honest(*node),
+            packet: *packet,
+            path: Vec::new(),
+        })
+        .collect();
+    let walked = replay::walk(judge.network, reading, &honest(&[from, to]), &sends);
+    let furthest = |branches: Vec<Branch>| branches.into_iter().max_by_key(|branch| branch.hops.len());
+    let senders = ask.into_iter().chain(answer);
+    walked
+        .legs
+        .into_iter()
+        .zip(senders)
+        .map(|(leg, (node, packet))| (node, packet, furthest(leg.branches)))
+        .collect()
+}
+
+/// What got furthest, and what stopped it.
+fn lost(
+    judge: &Judge<'_>,
+    claim: &Claim,
+    from: NodeId,
+    to: NodeId,
+    request: Option<Packet>,
+    reply: Option<Packet>,
+) -> Finding {
+    let network = judge.network;
+    let mut legs = Vec::new();
+    let mut cause = None;
+    for (node, packet, way) in attempt(judge, Reading::May, (from, to), request, reply) {
+        let hops = way.map(|way| telling::hops(network, &packet, &way)).unwrap_or_default();
+        cause = hops.last().and_then(|hop| hop.steps.last()).map(|step| Note {
+            text: format!("{}: {}", hops.last().map(|hop| hop.place.as_str()).unwrap_or_default(), step.text),
+            span: step.span,
+        });
+        legs.push(Leg {
+            sender: Sender::Honest,
+            origin: network.node(node).name.clone(),
+            spoofed: false,
+            packet,
+            hops,
+            purpose: if node == from { "asks".to_owned() } else { "answers".to_owned() },
+        });
+    }
+    if legs.is_empty() {
+        let text = format!(
+            "{} and {} have no addresses of one family for such a packet",
+            network.node(from).name,
+            network.node(to).name
+        );
+        cause = Some(Note { text, span: Some(network.node(to).span) });
+    }
+    let fingerprint =
+        super::evidence::fingerprint(claim, &legs, &[&network.node(from).name, &network.node(to).name]);
+    Finding { fingerprint, legs, cause, looked_closed: None, remedies: Vec::new(), choices: Vec::new() }
+}
+
+/// The unknowns on the way of a pair that talks only on *may*.
+fn what_is_open(
+    judge: &Judge<'_>,
+    from: NodeId,
+    to: NodeId,
+    request: Option<Packet>,
+    reply: Option<Packet>,
+) -> Vec<Open> {
+    let network = judge.network;
+    let mut open = Vec::new();
+    for (_, packet, way) in attempt(judge, Reading::Must, (from, to), request, reply) {
+        let Some(way) = way else { continue };
+        let mut unknowns = way.uncertain();
+        if let End::Uncertain(more) = &way.end {
+            unknowns.extend(more);
+        }
+        open.extend(unknowns.into_iter().map(|id| super::evidence::open_question(network, id)));
+        if open.is_empty()
+            && let Some(step) =
+                telling::hops(network, &packet, &way).last().and_then(|hop| hop.steps.last().cloned())
+        {
+            open.push(Open {
+                what: format!(
+                    "whether {} from {} gets on: {}",
+                    service_name(&packet),
+                    network.node(from).name,
+                    step.text
+                ),
+                span: step.span,
+                settle: "describe this step for certain".to_owned(),
+            });
+        }
+    }
+    if open.is_empty() {
+        open.push(uncertain_pair(judge, from, to));
+    }
+    open
+}
+
+fn uncertain_pair(judge: &Judge<'_>, from: NodeId, to: NodeId) -> Open {
+    let network = judge.network;
+    Open {
+        what: format!(
+            "whether {} and {} belong to the claim and can talk",
+            network.node(from).name,
+            network.node(to).name
+        ),
+        span: Some(network.node(from).span),
+        settle: "`site:` and `kind:` on both nodes".to_owned(),
+    }
+}
+
+fn depends_on_choice(judge: &Judge<'_>, from: NodeId, to: NodeId) -> Open {
+    let network = judge.network;
+    Open {
+        what: format!(
+            "whether every way that the network may choose between {} and {} lets them talk",
+            network.node(from).name,
+            network.node(to).name
+        ),
+        span: Some(network.node(from).span),
+        settle: "the same filters and return routes on every equal-cost path".to_owned(),
+    }
+}
+
+fn limit(stop: Stop) -> Open {
+    let (what, option) = super::absence::stop_words(stop);
+    Open { what, span: None, settle: format!("raise {option}") }
+}

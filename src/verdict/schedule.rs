@@ -1,0 +1,113 @@
+//! From a witness of the engine to the schedule that the second interpreter walks.
+
+use crate::claim::Door;
+use crate::engine::{Journey, Origin, Place, Query, Witness};
+use crate::model::{Existence, InterfaceId, Network, NodeId, Role, SegmentId};
+use crate::replay::{self, Branch, Crossing, Foothold, Question, Send, Stance};
+
+/// Who stands where, as the second interpreter asks it.
+pub(super) fn question(query: &Query) -> Question {
+    let footholds = |places: &crate::engine::Places| -> Vec<Foothold> {
+        let place =
+            |place| Foothold { place: super::evidence::replay_place(place), stance: Stance::Adversary };
+        places.iter().map(place).collect()
+    };
+    let honest =
+        query.honest.iter().map(|id| Foothold { place: replay::Place::Node(*id), stance: Stance::Honest });
+    let mut all = footholds(&query.footholds);
+    all.extend(honest);
+    let interfaces = query.cut.interfaces.iter().map(|id| Door::Interface(*id));
+    let rules = query.cut.rules.iter();
+    let rules = rules.map(|rule| Door::Rule { filter: rule.filter, chain: rule.chain, rule: rule.rule });
+    let chosen = |flags: &[bool]| -> Vec<usize> {
+        flags.iter().enumerate().filter(|(_, set)| **set).map(|(index, _)| index).collect()
+    };
+    Question {
+        footholds: all,
+        openers: footholds(&query.accomplices),
+        cut: interfaces.chain(rules).collect(),
+        destinations: query.destinations.clone(),
+        services: query.services.clone(),
+        adversary_nodes: chosen(&query.footholds.nodes).into_iter().map(NodeId::at).collect(),
+        adversary_segments: chosen(&query.forged).into_iter().map(SegmentId::at).collect(),
+    }
+}
+
+/// The packets of a witness in order, with the way that is claimed for each.
+pub(super) fn sends(network: &Network, witness: &Witness) -> Vec<Send> {
+    witness
+        .journeys
+        .iter()
+        .map(|journey| Send {
+            origin: origin(network, journey.origin),
+            packet: journey.packet,
+            path: path(network, journey),
+        })
+        .collect()
+}
+
+fn origin(network: &Network, origin: Origin) -> replay::Origin {
+    match origin {
+        Origin::Adversary(Place::Segment(id))
+        | Origin::Accomplice(Place::Segment(id))
+        | Origin::Somebody(id) => replay::Origin::Segment(id),
+        Origin::Adversary(Place::Node(id)) | Origin::Accomplice(Place::Node(id)) => replay::Origin::Node(id),
+        Origin::Honest(id) => replay::Origin::Honest(id),
+        Origin::Reflected(id) => {
+            let node = network.node(id);
+            let outside = node.role == Role::Internet || node.existence != Existence::Described;
+            if outside { replay::Origin::Node(id) } else { replay::Origin::Answer(id) }
+        }
+    }
+}
+
+/// The crossings of a way that was walked.
+pub(super) fn crossings(network: &Network, way: &Branch) -> Vec<Crossing> {
+    let segment_of = |interface: InterfaceId| network.interface(interface).segment;
+    let nodes: Vec<_> = way.hops.iter().filter(|hop| matches!(hop.place, replay::Place::Node(_))).collect();
+    let mut crossings = Vec::new();
+    for (index, hop) in nodes.iter().enumerate() {
+        let Some(sends) = hop.outgoing else { continue };
+        let Some(segment) = segment_of(sends) else { continue };
+        let receiver = nodes.get(index + 1).and_then(|next| next.incoming);
+        crossings.push(Crossing::plain(segment, Some(sends), receiver));
+    }
+    crossings
+}
+
+/// The crossings of a journey; none, which means every way, where frames changed segments by themselves.
+fn path(network: &Network, journey: &Journey) -> Vec<Crossing> {
+    let segment_of = |interface: InterfaceId| network.interface(interface).segment;
+    let first = match (journey.hops.first(), journey.arrives) {
+        (Some(hop), _) => segment_of(hop.receiver),
+        (None, Place::Segment(id)) => Some(id),
+        (None, Place::Node(_)) => None,
+    };
+    let Some(first) = first else { return Vec::new() };
+    let sender = match journey.origin {
+        Origin::Adversary(Place::Segment(_))
+        | Origin::Accomplice(Place::Segment(_))
+        | Origin::Somebody(_) => None,
+        Origin::Adversary(Place::Node(id))
+        | Origin::Accomplice(Place::Node(id))
+        | Origin::Honest(id)
+        | Origin::Reflected(id) => {
+            let own = network.node(id).interfaces.iter().copied();
+            let Some(own) = own.into_iter().find(|interface| segment_of(*interface) == Some(first)) else {
+                return Vec::new();
+            };
+            Some(own)
+        }
+    };
+    let mut crossings = vec![Crossing::plain(first, sender, journey.hops.first().map(|hop| hop.receiver))];
+    for (index, hop) in journey.hops.iter().enumerate() {
+        let Some(sends) = hop.sends else { continue };
+        let Some(segment) = segment_of(sends) else { return Vec::new() };
+        let next = journey.hops.get(index + 1).map(|hop| hop.receiver);
+        if next.is_some_and(|receiver| segment_of(receiver) != Some(segment)) {
+            return Vec::new();
+        }
+        crossings.push(Crossing::plain(segment, Some(sends), next));
+    }
+    crossings
+}
