@@ -1,4 +1,11 @@
 //! Selectors: one expression language for claims and the command line.
+//!
+//! `not` binds tighter than `and`, `and` tighter than `or`. Names are looked up while reading, so every
+//! expression speaks of things that the network has.
+
+mod read;
+
+pub use read::parse;
 
 use crate::model::{NodeId, SiteId, VlanId, VrfId, ZoneId};
 use crate::source::Span;

@@ -1,0 +1,534 @@
+//! From a policy to the filter that it stands for (SEMANTICS.md section 7).
+//!
+//! A filter of a policy has three chains, at the positions of [`Part`]. *Input* runs the rules `to self`, *output*
+//! the rules `from self`, *forward* those without `self`; each then does the default. A set such as
+//! `to { self, 10.0.0.0/8 }` puts its rule into both chains, each time with what the set means there.
+//! A list of one interface (`policy-in`, `policy-out`) runs the forward chain: see [`check_list`].
+
+use super::ast::{
+    Clause, ClauseKind, Date, File, Flags, Nat, Policy, Rule as RuleText, Side, StateSet, Target,
+    Translation, Verb,
+};
+use super::meaning::{Direction, Meaning};
+use super::names::Names;
+use super::resolve::{Definitions, Resolver, Topic, resolver};
+use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
+use crate::header::{Family, proto};
+use crate::model::{Action, Chain, Filter, LedgerEntry, Match, Rule, Service, Stage, State, Test, Unknown};
+use crate::source::{Span, Spanned};
+
+/// The chains of a policy's filter, by position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// Between two interfaces.
+    Forward,
+    /// Before local delivery.
+    Input,
+    /// For what the device itself sends.
+    Output,
+}
+
+impl Part {
+    /// All three, in the order of their positions.
+    pub const ALL: [Part; 3] = [Part::Forward, Part::Input, Part::Output];
+
+    /// The position of the chain in the filter.
+    pub fn position(self) -> usize {
+        self as usize
+    }
+
+    /// The name of the chain.
+    pub fn word(self) -> &'static str {
+        match self {
+            Part::Forward => "forward",
+            Part::Input => "input",
+            Part::Output => "output",
+        }
+    }
+}
+
+/// Whether the output of a device with this policy is filtered. If not, it is open and has no hook.
+pub fn filters_output(filter: &Filter) -> bool {
+    filter.chains.get(Part::Output.position()).is_some_and(|chain| !chain.rules.is_empty())
+}
+
+/// A policy as a filter.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The filter.
+    pub filter: Filter,
+    /// What the report's ledger says of it.
+    pub ledger: Vec<LedgerEntry>,
+}
+
+/// Turns the policies of one file into filters.
+pub struct Lowerer<'f, 'a, N> {
+    file: &'f File<'a>,
+    names: &'f mut N,
+    definitions: Definitions<'a>,
+    as_of: Option<Date>,
+}
+
+impl<'f, 'a, N: Names> Lowerer<'f, 'a, N> {
+    /// Reads the definitions of the file. `as_of` is the day for which `until` is judged; without it, whether a
+    /// rule with `until` is in force is not known.
+    pub fn new(
+        file: &'f File<'a>,
+        names: &'f mut N,
+        as_of: Option<Date>,
+        diagnostics: &mut Diagnostics,
+    ) -> Lowerer<'f, 'a, N> {
+        let definitions = Definitions::read(file, names, diagnostics);
+        Lowerer { file, names, definitions, as_of }
+    }
+
+    /// The filter of the policy of this name; `None` if the file has no such policy. What is wrong in it is
+    /// reported, and then the filter lacks rules and must not be used for a verdict.
+    pub fn policy(&mut self, name: &str, diagnostics: &mut Diagnostics) -> Option<Lowered> {
+        let policy = self.file.policy(name)?;
+        let resolver = resolver(self.names, &self.definitions, diagnostics, policy.name.value);
+        let default = policy.default.map_or(Action::Drop, |default| action(default.verb));
+        let span = policy.default.map_or(policy.header, |default| default.span);
+        let mut work = Work {
+            resolver,
+            policy,
+            as_of: self.as_of,
+            chains: Part::ALL.map(|part| Chain {
+                name: part.word().to_owned(),
+                span,
+                rules: Vec::new(),
+                policy: Some(default),
+            }),
+            ledger: Vec::new(),
+        };
+        for rule in &policy.rules {
+            work.rule(rule);
+        }
+        Some(work.finish())
+    }
+
+    /// What is not known of a node with these translations; `None` if there is none in the file, or it is
+    /// empty. Translations are read and checked, and not decided yet.
+    pub fn translations(&mut self, name: &str, diagnostics: &mut Diagnostics) -> Option<Unknown> {
+        let nat = self.file.nat(name)?;
+        let mut resolver = resolver(self.names, &self.definitions, diagnostics, nat.name.value);
+        for translation in &nat.translations {
+            let mut service = None;
+            for clause in &translation.clauses {
+                let (Some(term), Some(topic)) = (clause.kind.term(), topic_of(&clause.kind)) else {
+                    continue;
+                };
+                let meaning = resolver.term(term, topic);
+                if topic == Topic::Services {
+                    service = meaning;
+                }
+            }
+            check_target(translation, service.as_ref(), &mut resolver);
+        }
+        let first = nat.translations.first()?;
+        Some(Unknown {
+            what: "translation at this node is not understood".to_owned(),
+            span: Some(first.span),
+            settle: format!("leave `nat {}` out if the device does not translate", nat.name.value),
+        })
+    }
+}
+
+/// Ports and targets of a translation that mean nothing are reported here.
+fn check_target<N: Names>(
+    translation: &Translation<'_>,
+    service: Option<&Meaning>,
+    resolver: &mut Resolver<'_, '_, N>,
+) {
+    if translation.side == Side::Destination && translation.target.value == Target::Interface {
+        let message = "only `snat` takes the address of the out-interface";
+        let diagnostic = Diagnostic::error(Code::Policy, translation.target.span, message);
+        resolver.diagnostics.push(diagnostic.help("write the address that receives the packet"));
+    }
+    let has_ports = |service: &Service| service.protocol.is_some_and(proto::has_ports);
+    let all_have_ports = match service {
+        Some(Meaning::Services(services)) => services.iter().all(has_ports),
+        Some(_) | None => false,
+    };
+    if let (Some(port), false) = (translation.port, all_have_ports) {
+        let message = "a port of no protocol: the service of this translation is not one with ports";
+        let diagnostic = Diagnostic::error(Code::Policy, port.span, message);
+        resolver.diagnostics.push(diagnostic.help("name the service, such as `service tcp/8443`"));
+    }
+}
+
+/// What the term of a clause is about.
+fn topic_of(kind: &ClauseKind<'_>) -> Option<Topic> {
+    match kind {
+        ClauseKind::From(_) | ClauseKind::To(_) => Some(Topic::Places),
+        ClauseKind::In(_) | ClauseKind::Out(_) => Some(Topic::Interfaces),
+        ClauseKind::Service(_) => Some(Topic::Services),
+        ClauseKind::State(_)
+        | ClauseKind::Flags(_)
+        | ClauseKind::Vrf(_)
+        | ClauseKind::Stateless
+        | ClauseKind::Until(_)
+        | ClauseKind::Log
+        | ClauseKind::Comment(_) => None,
+    }
+}
+
+fn action(verb: Verb) -> Action {
+    match verb {
+        Verb::Allow => Action::Accept,
+        Verb::Deny => Action::Drop,
+        Verb::Reject => Action::Reject,
+    }
+}
+
+/// The clauses of a rule, looked up.
+struct Parts {
+    from: Meaning,
+    to: Meaning,
+    from_span: Span,
+    to_span: Span,
+    /// Conditions that are the same in every chain.
+    others: Vec<Match>,
+    stateless: bool,
+    incoming: Option<Span>,
+    outgoing: Option<Span>,
+    vrf: Option<Span>,
+}
+
+/// One policy on its way to a filter.
+struct Work<'r, 'a, N> {
+    resolver: Resolver<'r, 'a, N>,
+    policy: &'r Policy<'a>,
+    as_of: Option<Date>,
+    chains: [Chain; 3],
+    ledger: Vec<LedgerEntry>,
+}
+
+impl<N: Names> Work<'_, '_, N> {
+    fn error(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.resolver.diagnostics.push(Diagnostic::error(Code::Policy, span, message).help(help));
+    }
+
+    fn rule(&mut self, rule: &RuleText<'_>) {
+        let Some(parts) = self.parts(rule) else { return };
+        if !self.check(rule, &parts) {
+            return;
+        }
+        let (from_own, to_own) = (parts.from.mentions_own(), parts.to.mentions_own());
+        let mut is_anywhere = false;
+        for part in Part::ALL {
+            let belongs = match part {
+                Part::Forward => true,
+                Part::Input => to_own,
+                Part::Output => from_own,
+            };
+            if belongs {
+                is_anywhere |= self.place(rule, &parts, part);
+            }
+        }
+        if !is_anywhere && from_own && to_own {
+            let message = format!("rule `{}` binds only packets of the device to itself", rule.name.value);
+            let diagnostic = Diagnostic::warning(Code::Policy, rule.span, message);
+            self.resolver.diagnostics.push(diagnostic.help("no such packet crosses a network; leave it out"));
+        } else if !is_anywhere {
+            self.error(rule.span, never(rule), "`not` leaves nothing of `self` or `any` here");
+        }
+    }
+
+    /// Puts a rule into a chain, if it can match there.
+    fn place(&mut self, rule: &RuleText<'_>, parts: &Parts, part: Part) -> bool {
+        let from = parts.from.settled(part == Part::Output);
+        let to = parts.to.settled(part == Part::Input);
+        if from == Meaning::Nothing || to == Meaning::Nothing {
+            return false;
+        }
+        let mut matches = Vec::new();
+        from.matches(Direction::From, parts.from_span, &mut matches);
+        to.matches(Direction::To, parts.to_span, &mut matches);
+        matches.extend(parts.others.iter().cloned());
+        self.chains[part.position()].rules.push(Rule {
+            name: rule.name.value.to_owned(),
+            span: rule.span,
+            matches,
+            action: action(rule.verb.value),
+            opens: !parts.stateless,
+        });
+        true
+    }
+
+    /// Looks up the clauses; `None` if one of them cannot be used, which was reported.
+    fn parts(&mut self, rule: &RuleText<'_>) -> Option<Parts> {
+        let mut parts = Parts {
+            from: Meaning::All,
+            to: Meaning::All,
+            from_span: rule.span,
+            to_span: rule.span,
+            others: Vec::new(),
+            stateless: false,
+            incoming: None,
+            outgoing: None,
+            vrf: None,
+        };
+        let mut complete = true;
+        for clause in &rule.clauses {
+            complete &= self.clause(rule, clause, &mut parts).is_some();
+        }
+        complete.then_some(parts)
+    }
+
+    fn clause(&mut self, rule: &RuleText<'_>, clause: &Clause<'_>, parts: &mut Parts) -> Option<()> {
+        match &clause.kind {
+            ClauseKind::From(term) => {
+                (parts.from, parts.from_span) = (self.resolver.term(term, Topic::Places)?, term.span);
+            }
+            ClauseKind::To(term) => {
+                (parts.to, parts.to_span) = (self.resolver.term(term, Topic::Places)?, term.span);
+            }
+            ClauseKind::In(term) => {
+                let meaning = self.resolver.term(term, Topic::Interfaces)?;
+                parts.incoming = Some(clause.span);
+                self.always(rule, meaning, Direction::From, term.span, &mut parts.others)?;
+            }
+            ClauseKind::Out(term) => {
+                let meaning = self.resolver.term(term, Topic::Interfaces)?;
+                parts.outgoing = Some(clause.span);
+                self.always(rule, meaning, Direction::To, term.span, &mut parts.others)?;
+            }
+            ClauseKind::Service(term) => {
+                let meaning = self.resolver.term(term, Topic::Services)?;
+                self.always(rule, meaning, Direction::To, term.span, &mut parts.others)?;
+            }
+            ClauseKind::State(states) => parts.others.extend(self.states(rule, states)?),
+            ClauseKind::Flags(Flags { value, mask, span }) => {
+                let test = Test::TcpFlags { mask: *mask, value: *value };
+                parts.others.push(Match { test, negated: false, span: *span });
+            }
+            ClauseKind::Vrf(name) => {
+                parts.vrf = Some(clause.span);
+                let Some(vrf) = self.resolver.names.vrf(name.value) else {
+                    let help = suggest(name.value, self.resolver.names.vrf_names());
+                    let message = format!("no VRF `{}` is declared", name.value);
+                    let diagnostic = Diagnostic::error(Code::UnknownName, name.span, message);
+                    self.resolver.diagnostics.push(diagnostic.maybe_help(help));
+                    return None;
+                };
+                parts.others.push(Match { test: Test::InVrf(vrf), negated: false, span: clause.span });
+            }
+            ClauseKind::Stateless => parts.stateless = true,
+            ClauseKind::Until(day) => parts.others.extend(self.until(rule, *day)),
+            ClauseKind::Log | ClauseKind::Comment(_) => {}
+        }
+        Some(())
+    }
+
+    /// Adds a condition that does not depend on the chain.
+    fn always(
+        &mut self,
+        rule: &RuleText<'_>,
+        meaning: Meaning,
+        direction: Direction,
+        span: Span,
+        into: &mut Vec<Match>,
+    ) -> Option<()> {
+        if meaning == Meaning::Nothing {
+            self.error(span, never(rule), "`not any` is nothing");
+            return None;
+        }
+        meaning.matches(direction, span, into);
+        Some(())
+    }
+
+    fn states(&mut self, rule: &RuleText<'_>, set: &StateSet) -> Option<Option<Match>> {
+        let is_all = State::ALL.iter().all(|state| set.states.contains(state));
+        if is_all && set.negated {
+            self.error(set.span, never(rule), "every packet has one of these states");
+            return None;
+        }
+        let test = Test::State(set.states.clone());
+        Some((!is_all).then_some(Match { test, negated: set.negated, span: set.span }))
+    }
+
+    /// The condition that stands for `until`.
+    fn until(&mut self, rule: &RuleText<'_>, day: Spanned<Date>) -> Option<Match> {
+        let (name, date) = (rule.name.value, day.value);
+        let ended = match self.as_of {
+            Some(as_of) if date >= as_of => return None,
+            Some(as_of) => {
+                let text = format!("rule `{name}` of `policy {}` ended on {date}", self.policy.name.value);
+                self.ledger.push(LedgerEntry { text, span: Some(day.span) });
+                Some(as_of)
+            }
+            None => None,
+        };
+        let what = format!("whether rule `{name}` is in force, which says `until {date}`");
+        let settle = match ended {
+            Some(as_of) => format!("leave rule `{name}` out, or move its date to {as_of} or later"),
+            None => format!("give `--as-of DATE`, or leave `until {date}` out"),
+        };
+        let unknown = self.resolver.names.unknown(Unknown { what, span: Some(day.span), settle });
+        Some(Match { test: Test::Unknown(unknown), negated: false, span: day.span })
+    }
+
+    /// Whether a rule can match at all, as far as that is plain from its own text.
+    fn check(&mut self, rule: &RuleText<'_>, parts: &Parts) -> bool {
+        let only_from_own = parts.from.settled(false) == Meaning::Nothing;
+        let only_to_own = parts.to.settled(false) == Meaning::Nothing;
+        let families = [families(&parts.from), families(&parts.to)];
+        if let [Some(from), Some(to)] = families
+            && from != to
+        {
+            let message = format!("{}: the source is {from} and the destination {to}", never(rule));
+            self.error(
+                parts.from_span.to(parts.to_span),
+                message,
+                "a packet has both addresses of one family",
+            );
+            return false;
+        }
+        if let (true, Some(span)) = (only_from_own, parts.incoming) {
+            self.error(span, never(rule), "a packet of the device itself came in on no interface");
+            return false;
+        }
+        if let (true, Some(span)) = (only_to_own, parts.outgoing) {
+            self.error(span, never(rule), "a packet to the device itself goes out on no interface");
+            return false;
+        }
+        if let (true, Some(span)) = (only_from_own, parts.vrf) {
+            self.error(
+                span,
+                never(rule),
+                "`vrf` is that of the in-interface, and a packet of the device itself has none",
+            );
+            return false;
+        }
+        self.check_flags(rule, parts)
+    }
+
+    /// TCP flags beside services without TCP.
+    fn check_flags(&mut self, rule: &RuleText<'_>, parts: &Parts) -> bool {
+        let flags = parts.others.iter().find(|one| matches!(one.test, Test::TcpFlags { .. }));
+        let services = parts.others.iter().find_map(|one| match &one.test {
+            Test::Service(services) if !one.negated => Some((services, one.span)),
+            _ => None,
+        });
+        if let (Some(flags), Some((services, span))) = (flags, services)
+            && !services.iter().any(|service| service.protocol == Some(proto::TCP))
+        {
+            let message = format!("{}: only TCP has flags", never(rule));
+            let diagnostic = Diagnostic::error(Code::Policy, flags.span, message).also(span, "no TCP here");
+            self.resolver.diagnostics.push(diagnostic.help("leave `flags` out, or name `tcp`"));
+            return false;
+        }
+        true
+    }
+
+    fn finish(mut self) -> Lowered {
+        let policy = self.policy;
+        let opens = |rule: &RuleText<'_>| {
+            let stateless = rule.clauses.iter().any(|clause| matches!(clause.kind, ClauseKind::Stateless));
+            rule.verb.value == Verb::Allow && !stateless
+        };
+        let default_opens = policy.default.is_some_and(|default| default.verb == Verb::Allow);
+        let asks = policy.asks_for_state();
+        let tracks = asks || default_opens || policy.rules.iter().any(opens);
+        if self.chains[Part::Output.position()].rules.is_empty() {
+            self.chains[Part::Output.position()].policy = Some(Action::Accept);
+        }
+        if !asks {
+            for chain in &mut self.chains {
+                // An open output stays empty, which is how [`filters_output`] knows it.
+                if chain.name != Part::Output.word() || !chain.rules.is_empty() {
+                    chain.rules.insert(0, established(policy.header));
+                }
+            }
+        }
+        let filter = Filter {
+            name: policy.name.value.to_owned(),
+            span: policy.header,
+            chains: self.chains.into(),
+            tracks,
+        };
+        Lowered { filter, ledger: self.ledger }
+    }
+}
+
+/// The rule that every policy without a `state` clause begins with.
+fn established(span: Span) -> Rule {
+    let test = Test::State(vec![State::Established, State::Related]);
+    Rule {
+        name: "established".to_owned(),
+        span,
+        matches: vec![Match { test, negated: false, span }],
+        action: Action::Accept,
+        opens: false,
+    }
+}
+
+fn never(rule: &RuleText<'_>) -> String {
+    format!("rule `{}` can never match", rule.name.value)
+}
+
+/// The family of a meaning that is about the addresses of one family only.
+fn families(meaning: &Meaning) -> Option<Family> {
+    let Meaning::Ranges(ranges) = meaning else { return None };
+    let first = ranges.first()?.family();
+    ranges.iter().all(|range| range.family() == first).then_some(first)
+}
+
+/// Reports what a list of one interface cannot do. `at` is where the list is named, `stage` which list it is.
+///
+/// Such a list runs the forward chain of the policy's filter for every packet that its interface receives
+/// ([`Stage::Ingress`]) or sends ([`Stage::Egress`]), whoever it is for; so `self` says nothing there, and on
+/// receive nobody knows the out-interface yet.
+pub fn check_list(filter: &Filter, stage: Stage, at: Span, diagnostics: &mut Diagnostics) {
+    for part in [Part::Input, Part::Output] {
+        let rules = filter.chains.get(part.position()).into_iter().flat_map(|chain| chain.rules.iter());
+        for rule in rules.filter(|rule| rule.span != filter.span) {
+            let message = format!("rule `{}` speaks of `self` in a list of an interface", rule.name);
+            let diagnostic =
+                Diagnostic::error(Code::Policy, rule.span, message).also(at, "the list is named here");
+            diagnostics.push(diagnostic.help("write the addresses of the device"));
+        }
+    }
+    if stage != Stage::Ingress {
+        return;
+    }
+    let forward = filter.chains.get(Part::Forward.position());
+    let rules = forward.into_iter().flat_map(|chain| chain.rules.iter());
+    for one in rules.flat_map(|rule| rule.matches.iter()).filter(|one| asks_for_way_out(&one.test)) {
+        let message =
+            format!("`policy {}` filters what comes in, and cannot know where it goes out", filter.name);
+        let diagnostic =
+            Diagnostic::error(Code::Policy, one.span, message).also(at, "the list is named here");
+        diagnostics.push(diagnostic.help("write addresses, or move the rule to the policy of the node"));
+    }
+}
+
+fn asks_for_way_out(test: &Test) -> bool {
+    match test {
+        Test::OutZone(_) | Test::OutName(_) => true,
+        Test::Any(matches) => matches.iter().any(|one| asks_for_way_out(&one.test)),
+        Test::Source(_)
+        | Test::Destination(_)
+        | Test::Family(_)
+        | Test::Protocol(_)
+        | Test::Service(_)
+        | Test::SourcePort(_)
+        | Test::DestinationPort(_)
+        | Test::EitherPort(_)
+        | Test::TcpFlags { .. }
+        | Test::Fragment(_)
+        | Test::State(_)
+        | Test::InZone(_)
+        | Test::InVrf(_)
+        | Test::InName(_)
+        | Test::SourceIsOwn
+        | Test::DestinationIsOwn
+        | Test::Unknown(_) => false,
+    }
+}
+
+/// The translations of a file that belong to no policy of it.
+pub fn nats_without_policy<'f, 'a>(file: &'f File<'a>) -> impl Iterator<Item = &'f Nat<'a>> {
+    file.nats().filter(|nat| file.policy(nat.name.value).is_none())
+}
