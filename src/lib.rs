@@ -6,6 +6,7 @@ pub mod diag;
 #[doc(hidden)]
 pub mod engine;
 pub mod header;
+pub mod input;
 pub mod model;
 #[doc(hidden)]
 pub mod set;

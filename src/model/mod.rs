@@ -9,6 +9,7 @@
 //! whatever depends on one is told apart by the two [`Reading`]s.
 
 pub mod build;
+pub mod country;
 pub mod filter;
 pub mod id;
 pub mod network;
