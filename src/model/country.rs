@@ -20,7 +20,8 @@ pub const CODES: &[&str] = &[
 ];
 
 /// Words that people write for a country and that ISO 3166-1 does not assign to it, with the code that is meant.
-const SLIPS: &[(&str, &str)] = &[("UK", "GB"), ("EL", "GR"), ("SU", "RU"), ("TP", "TL"), ("ZR", "CD"), ("BU", "MM")];
+const SLIPS: &[(&str, &str)] =
+    &[("UK", "GB"), ("EL", "GR"), ("SU", "RU"), ("TP", "TL"), ("ZR", "CD"), ("BU", "MM")];
 
 /// Whether a text is an assigned country code, or the code of a part of one: the country's code, a hyphen,
 /// and one to three capital letters or digits (`US-CA`). Which parts a country has is not checked.
@@ -43,7 +44,9 @@ pub fn suggest_jurisdiction(text: &str) -> String {
     }
     match SLIPS.iter().find(|(slip, _)| *slip == upper) {
         Some((_, code)) => format!("did you mean `{code}`?"),
-        None => "a two-letter code of ISO 3166-1 such as `CN`, or one of ISO 3166-2 such as `US-CA`".to_owned(),
+        None => {
+            "a two-letter code of ISO 3166-1 such as `CN`, or one of ISO 3166-2 such as `US-CA`".to_owned()
+        }
     }
 }
 

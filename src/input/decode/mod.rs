@@ -13,7 +13,7 @@ mod object;
 mod scalar;
 mod word;
 
-pub(crate) use collection::{List, Map, Many, Named};
+pub(crate) use collection::{List, Many, Map, Named};
 pub(crate) use object::{Key, MappingReader, object};
 pub(crate) use scalar::{Flag, Name, Text, check_name, text_of};
 pub(crate) use word::{Words, words};

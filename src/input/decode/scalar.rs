@@ -35,7 +35,10 @@ pub(crate) fn check_name(name: Spanned<&str>, out: &mut Diagnostics) -> bool {
     let forbidden = |c: char| {
         c.is_control()
             || c.is_whitespace()
-            || matches!(c, ':' | '(' | ')' | '{' | '}' | '[' | ']' | ',' | '"' | '\'' | '`' | '#' | '=' | '\\')
+            || matches!(
+                c,
+                ':' | '(' | ')' | '{' | '}' | '[' | ']' | ',' | '"' | '\'' | '`' | '#' | '=' | '\\'
+            )
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     let Spanned { value, span } = name;
@@ -91,7 +94,10 @@ impl<'t> Shape<'t> for Text<'t> {
     fn decode(node: NodeRef<'t>, out: &mut Diagnostics) -> Option<Self> {
         let text = text_of(node, Self::WANTED, out)?;
         if text.value.trim().is_empty() {
-            out.push(Diagnostic::error(Code::BadValue, text.span, "an empty text").help("write it, or remove the key"));
+            out.push(
+                Diagnostic::error(Code::BadValue, text.span, "an empty text")
+                    .help("write it, or remove the key"),
+            );
             return None;
         }
         if let Some(c) = text.value.chars().find(|c| c.is_control() && *c != '\n' && *c != '\t') {

@@ -8,7 +8,13 @@ use ipnet::IpNet;
 use serde_json::json;
 use std::net::IpAddr;
 
-fn refuse<T>(code: Code, span: Span, message: String, help: impl Into<String>, out: &mut Diagnostics) -> Option<T> {
+fn refuse<T>(
+    code: Code,
+    span: Span,
+    message: String,
+    help: impl Into<String>,
+    out: &mut Diagnostics,
+) -> Option<T> {
     out.push(Diagnostic::error(code, span, message).help(help));
     None
 }
@@ -71,7 +77,8 @@ impl<'t, const V6: bool> Shape<'t> for InterfaceAddress<V6> {
         let name = if V6 { "ipv6-interface" } else { "ipv4-interface" };
         let pattern = if V6 { "^[0-9A-Fa-f:.]+/[0-9]{1,3}$" } else { "^[0-9.]+/[0-9]{1,2}$" };
         let description = "An address with the length of its prefix.";
-        definitions.reference(name, |_| json!({ "description": description, "type": "string", "pattern": pattern }))
+        definitions
+            .reference(name, |_| json!({ "description": description, "type": "string", "pattern": pattern }))
     }
 
     fn emit(&self) -> serde_yaml::Value {
@@ -98,7 +105,13 @@ fn malformed<T>(text: &str, span: Span, wanted: &str, out: &mut Diagnostics) -> 
     let leading_zero = |octet: &&str| octet.len() > 1 && octet.starts_with('0');
     if octets.len() >= 4 && octets.iter().any(leading_zero) {
         let message = format!("`{quoted}` has a number with a leading zero");
-        return refuse(Code::Address, span, message, "some tools read such numbers as octal; remove the zero", out);
+        return refuse(
+            Code::Address,
+            span,
+            message,
+            "some tools read such numbers as octal; remove the zero",
+            out,
+        );
     }
     refuse(Code::Address, span, format!("`{quoted}` is not {wanted}"), "check the digits", out)
 }
@@ -126,9 +139,10 @@ impl<'t> Shape<'t> for PlainAddress {
     }
 
     fn schema(definitions: &mut Definitions) -> serde_json::Value {
-        definitions.reference("address", |_| {
-            json!({ "description": "An address.", "type": "string", "pattern": "^[0-9A-Fa-f:.]+$" })
-        })
+        definitions.reference(
+            "address",
+            |_| json!({ "description": "An address.", "type": "string", "pattern": "^[0-9A-Fa-f:.]+$" }),
+        )
     }
 
     fn emit(&self) -> serde_yaml::Value {
@@ -256,7 +270,13 @@ impl<'t> Shape<'t> for PathText<'t> {
         let path = text_of(node, Self::WANTED, out)?;
         if path.value.is_empty() || path.value.chars().any(char::is_control) {
             let message = format!("`{}` is no path", shorten(path.value));
-            return refuse(Code::BadValue, path.span, message, "name a file below the directory of the topology", out);
+            return refuse(
+                Code::BadValue,
+                path.span,
+                message,
+                "name a file below the directory of the topology",
+                out,
+            );
         }
         Some(PathText(path))
     }
@@ -284,7 +304,13 @@ impl<'t> Shape<'t> for Version {
             Some(scalar) if !scalar.quoted && scalar.text == "1" => Some(Version),
             Some(_) | None => {
                 let message = format!("expected {}, found {}", Self::WANTED, found(node));
-                refuse(Code::BadValue, node.span(), message, "this version of isoaudit reads `isoaudit: 1`", out)
+                refuse(
+                    Code::BadValue,
+                    node.span(),
+                    message,
+                    "this version of isoaudit reads `isoaudit: 1`",
+                    out,
+                )
             }
         }
     }

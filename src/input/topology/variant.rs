@@ -88,7 +88,8 @@ impl<'t> Shape<'t> for Assume<'t> {
     }
 
     fn emit(&self) -> serde_yaml::Value {
-        let pairs = self.0.iter().map(|(assumption, _, reason)| (assumption.word().into(), reason.value.into()));
+        let pairs =
+            self.0.iter().map(|(assumption, _, reason)| (assumption.word().into(), reason.value.into()));
         serde_yaml::Value::Mapping(pairs.collect())
     }
 }
