@@ -5,6 +5,7 @@ pub mod claim;
 pub mod diag;
 pub mod header;
 pub mod model;
+pub mod report;
 #[doc(hidden)]
 pub mod set;
 pub mod source;
