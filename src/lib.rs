@@ -9,6 +9,7 @@ pub mod header;
 pub mod input;
 pub mod model;
 pub mod replay;
+pub mod report;
 #[doc(hidden)]
 pub mod set;
 pub mod source;

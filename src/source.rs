@@ -105,6 +105,17 @@ impl Source {
         self.text.get(*start as usize..end).unwrap_or("").trim_end_matches(['\n', '\r'])
     }
 
+    /// Offset of the first byte of a line (from 1); the length of the text if there is no such line.
+    pub fn line_start(&self, line: u32) -> usize {
+        let index = (line.max(1) - 1) as usize;
+        self.line_starts.get(index).map_or(self.text.len(), |start| *start as usize)
+    }
+
+    /// Number of lines, at least 1; what follows the last line end counts as one.
+    pub fn line_count(&self) -> u32 {
+        self.line_starts.len() as u32
+    }
+
     /// The text of a byte range, empty if it is none.
     pub fn slice(&self, start: u32, end: u32) -> &str {
         self.text.get(start as usize..end as usize).unwrap_or("")

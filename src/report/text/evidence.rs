@@ -1,0 +1,180 @@
+//! One finding: the path, the packets, each decision, why it looked closed, what closes it, how to see it again.
+
+use super::claim::note;
+use super::hops::Table;
+use super::{path, place, reproduce, with_place};
+use crate::report::Report;
+use crate::report::safe::columns;
+use crate::report::style::{Look, Tone, WIDTH, paragraph, wrap};
+use crate::source::SourceMap;
+use crate::verdict::{Finding, Judgement, Leg, Remedy, Sender, Verdict};
+
+/// What a finding is shown with.
+pub(super) struct Context<'a> {
+    pub(super) judgement: &'a Judgement,
+    pub(super) report: &'a Report,
+    pub(super) sources: &'a SourceMap,
+    pub(super) look: &'a Look,
+}
+
+/// Shows a finding. If its cause was shown under another claim, only what differs is repeated.
+pub(super) fn finding(finding: &Finding, elsewhere: Option<&str>, context: &Context<'_>) -> String {
+    let look = context.look;
+    let mut blocks = vec![paths(finding, look)];
+    if elsewhere.is_none() {
+        blocks.extend(legs(&finding.legs, context.sources, look));
+        if let Some(closed) = &finding.looked_closed {
+            let text = with_place(&closed.text, closed.span, context.sources, look);
+            let label = "why it looked closed: ";
+            let head = format!("   {}", look.paint(Tone::Strong, label));
+            blocks.push(hanging(&head, 3 + columns(label), 3, &text));
+        }
+        blocks.push(remedies(&finding.remedies, context));
+    } else {
+        blocks.extend(
+            finding.legs.iter().enumerate().map(|(at, leg)| packet(leg, at, finding.legs.len(), look)),
+        );
+    }
+    blocks.push(footer(finding, elsewhere, context));
+    blocks.retain(|block| !block.is_empty());
+    blocks.join("\n")
+}
+
+/// The boxes of each leg, numbered if there are several.
+fn paths(finding: &Finding, look: &Look) -> String {
+    let numbered = finding.legs.len() > 1;
+    let mut out = String::new();
+    for (index, leg) in finding.legs.iter().enumerate() {
+        if numbered {
+            let title = format!("   leg {}", index + 1);
+            out.push_str(&format!("{}\n", look.paint(Tone::Dim, &title)));
+        }
+        out.push_str(&path::render(leg, look));
+    }
+    out
+}
+
+/// For each leg its packet and its table.
+pub(super) fn legs(legs: &[Leg], sources: &SourceMap, look: &Look) -> Vec<String> {
+    let table = Table::new(legs, sources, look);
+    let shown = legs.iter().enumerate();
+    shown
+        .map(|(at, leg)| format!("{}{}", packet(leg, at, legs.len(), look), table.render(at, look)))
+        .collect()
+}
+
+/// `packet   10.50.3.17 → 10.20.0.9 tcp/22 …`, and who sends it.
+fn packet(leg: &Leg, index: usize, count: usize, look: &Look) -> String {
+    let label = if count > 1 { format!("leg {}", index + 1) } else { "packet".to_owned() };
+    let head = format!("   {}  ", look.cell(Some(Tone::Strong), &label, 6));
+    let mut out = paragraph(&head, 11, &look.clean(&leg.packet.to_string()));
+    out.push_str(&paragraph(&" ".repeat(11), 11, &sent_by(leg, look)));
+    out
+}
+
+fn sent_by(leg: &Leg, look: &Look) -> String {
+    let who = match leg.sender {
+        Sender::Adversary => "the adversary",
+        Sender::Accomplice => "an accomplice",
+        Sender::Honest => "an honest sender",
+    };
+    let spoofed = if leg.spoofed { ", with a spoofed source address" } else { "" };
+    let purpose = look.clean(&leg.purpose);
+    let purpose = if purpose.is_empty() { purpose } else { format!("; {purpose}") };
+    format!("sent by {who} at {}{spoofed}{purpose}", look.name(&leg.origin, 40))
+}
+
+/// What closes it, each with its place and what it would break.
+fn remedies(remedies: &[Remedy], context: &Context<'_>) -> String {
+    let (sources, look) = (context.sources, context.look);
+    if remedies.is_empty() {
+        return String::new();
+    }
+    let lead = if remedies.len() == 1 { "this closes it" } else { "any one of these closes it" };
+    let claims = context.report.judgements.len();
+    let checked =
+        if claims == 1 { "re-checked".to_owned() } else { format!("re-checked against all {claims} claims") };
+    let title = format!("{lead} ({checked}):");
+    let mut out = format!("   {}\n", look.paint(Tone::Strong, &title));
+    let places: Vec<String> = remedies
+        .iter()
+        .map(|remedy| remedy.span.map_or(String::new(), |span| place(span, sources, look, 30)))
+        .collect();
+    let width = places.iter().map(|place| columns(place)).max().unwrap_or(0);
+    for (index, (remedy, place)) in remedies.iter().zip(&places).enumerate() {
+        let indent = 8 + width + 2;
+        let head = format!("{:>7} {}  ", letter(index), look.cell(Some(Tone::Source), place, width));
+        out.push_str(&paragraph(&head, indent, &look.clean(&remedy.text)));
+        if !remedy.breaks.is_empty() {
+            let glyph = look.glyphs().bad;
+            let names: Vec<String> = remedy.breaks.iter().map(|id| look.name(id, 40)).collect();
+            let plural = if names.len() == 1 { "claim" } else { "claims" };
+            let text = format!("{glyph} but would break {plural} {}", names.join(", "));
+            for line in wrap(&text, WIDTH - indent) {
+                out.push_str(&format!("{}{}\n", " ".repeat(indent), look.paint(Tone::Bad, &line)));
+            }
+        }
+    }
+    out
+}
+
+/// `a)`, …, `z)`, then numbers.
+fn letter(index: usize) -> String {
+    let letter = u8::try_from(index).ok().filter(|index| *index < 26).map(|index| char::from(b'a' + index));
+    letter.map_or_else(|| format!("{})", index + 1), |letter| format!("{letter})"))
+}
+
+fn footer(finding: &Finding, elsewhere: Option<&str>, context: &Context<'_>) -> String {
+    let look = context.look;
+    let mut out = String::new();
+    if let Some(claim) = elsewhere {
+        let cause = finding.cause.as_ref();
+        let cause =
+            cause.map_or(String::new(), |note| with_place(&note.text, note.span, context.sources, look));
+        let text = format!("{cause}; shown in full under claim {} (-v repeats it)", look.name(claim, 40));
+        out.push_str(&note("same cause", text.trim_start_matches("; "), look));
+    }
+    for choice in &finding.choices {
+        out.push_str(&note("note", &look.clean(choice), look));
+    }
+    if context.judgement.verdict != Verdict::Vacuous {
+        out.push_str(&command(&reproduce::command(finding, context.report), look));
+    }
+    out
+}
+
+/// The command on as many lines as it needs, each but the last ending in a backslash, so that it can be
+/// pasted. Words are never broken and never elided: the command must work.
+fn command(words: &[String], look: &Look) -> String {
+    if words.is_empty() {
+        return String::new();
+    }
+    let label = "= reproduce: ";
+    let indent = 3 + columns(label);
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        let word = look.clean(word);
+        match lines.last_mut() {
+            Some(line) if indent + columns(line) + 1 + columns(&word) + 2 <= WIDTH => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            Some(_) | None => lines.push(word),
+        }
+    }
+    let head = format!("   {}", look.paint(Tone::Help, label));
+    format!("{head}{}\n", lines.join(&format!(" \\\n{}", " ".repeat(indent))))
+}
+
+/// A paragraph whose first line stands behind a label, while the others are indented by `indent`.
+fn hanging(head: &str, head_columns: usize, indent: usize, text: &str) -> String {
+    let filler = "x".repeat(head_columns - indent - 1);
+    let lines = wrap(&format!("{filler} {text}"), WIDTH - indent);
+    let mut out = String::new();
+    for (index, line) in lines.iter().enumerate() {
+        let line = if index == 0 { line.get(filler.len() + 1..).unwrap_or("") } else { line.as_str() };
+        let lead = if index == 0 { head.to_owned() } else { " ".repeat(indent) };
+        out.push_str(&format!("{lead}{line}\n"));
+    }
+    out
+}

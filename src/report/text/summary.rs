@@ -1,0 +1,91 @@
+//! What stands below the claims: assumptions, ledger, and the line that counts.
+
+use super::with_place;
+use crate::report::style::{Detail, Look, Tone, paragraph};
+use crate::report::{Counts, Report};
+use crate::source::SourceMap;
+
+/// Entries of the ledger that a report shows unless all are asked for.
+const LEDGER_MAX: usize = 8;
+
+/// The assumptions that some verdict rests on.
+pub(super) fn assumptions(report: &Report, sources: &SourceMap, look: &Look) -> String {
+    let used = |name: &str| {
+        report.judgements.iter().filter(|j| j.assumptions.iter().any(|(used, _)| used == name)).count()
+    };
+    let entries: Vec<_> = report.assumptions.iter().filter(|entry| used(&entry.name) > 0).collect();
+    if entries.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("{}\n", look.paint(Tone::Strong, "assumed by name (--strict ignores them):"));
+    for entry in entries {
+        let count = used(&entry.name);
+        let plural = if count == 1 { "claim" } else { "claims" };
+        let stated = with_place(&format!("{}: \"{}\"", entry.name, entry.reason), entry.span, sources, look);
+        let text = format!("{stated}; {count} {plural}");
+        out.push_str(&paragraph("  ", 2, &text));
+        let aside = format!("sets aside {}", look.clean(&entry.lets_pass));
+        out.push_str(&paragraph("    ", 4, &aside));
+    }
+    out
+}
+
+/// What every verdict rests on.
+pub(super) fn ledger(report: &Report, sources: &SourceMap, look: &Look) -> String {
+    if report.ledger.is_empty() {
+        return String::new();
+    }
+    let shown = if look.detail == Detail::Full { report.ledger.len() } else { LEDGER_MAX };
+    let mut out = format!("{}\n", look.paint(Tone::Strong, "taken for granted:"));
+    for entry in report.ledger.iter().take(shown) {
+        out.push_str(&paragraph("  - ", 4, &with_place(&entry.text, entry.span, sources, look)));
+    }
+    let more = report.ledger.len().saturating_sub(shown);
+    if more > 0 {
+        out.push_str(&format!("  (+{more} more with -v)\n"));
+    }
+    out
+}
+
+/// `2 violated (1 cause) · 3 hold · 0 undetermined · 0 vacuous`.
+pub(super) fn counts(counts: &Counts, look: &Look) -> String {
+    let toned = |tone: Tone, count: usize, text: String| {
+        if count > 0 { look.paint(tone, &text) } else { text }
+    };
+    let causes = match counts.causes {
+        0 => String::new(),
+        1 => " (1 cause)".to_owned(),
+        many => format!(" ({many} causes)"),
+    };
+    let parts = [
+        toned(Tone::Bad, counts.violated, format!("{} violated{causes}", counts.violated)),
+        toned(Tone::Good, counts.holds, format!("{} hold", counts.holds)),
+        toned(Tone::Open, counts.undetermined, format!("{} undetermined", counts.undetermined)),
+        toned(Tone::Open, counts.vacuous, format!("{} vacuous", counts.vacuous)),
+    ];
+    parts.join(look.glyphs().dot)
+}
+
+/// The last line: the counts, and how much was looked at.
+pub(super) fn last_line(report: &Report, look: &Look) -> String {
+    let coverage = &report.coverage;
+    let number = |count: usize, one: &str, many: &str| {
+        if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+    };
+    let size = [
+        number(coverage.nodes, "node", "nodes"),
+        number(coverage.segments, "segment", "segments"),
+        number(coverage.rules, "rule", "rules"),
+        number(coverage.routes, "route", "routes"),
+    ];
+    let exhaustive = if coverage.limits.is_empty() { "exhaustive" } else { "not exhaustive" };
+    let mut out = format!(
+        "{} | {exhaustive}: {}\n",
+        counts(&Counts::of(std::slice::from_ref(report)), look),
+        size.join(", ")
+    );
+    for limit in &coverage.limits {
+        out.push_str(&paragraph("  - ", 4, &look.clean(limit)));
+    }
+    out
+}

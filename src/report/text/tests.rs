@@ -1,0 +1,128 @@
+//! Whole text reports, read by eye, and what holds of every one.
+
+use super::*;
+use crate::report::fixture::{self, Story};
+use crate::report::safe::{columns, is_visible};
+use crate::report::style::WIDTH;
+
+fn text(story: &Story, look: Look) -> String {
+    report(std::slice::from_ref(&story.report), &story.sources, &look)
+}
+
+#[test]
+fn the_story_in_unicode() {
+    insta::assert_snapshot!(text(&fixture::story(), Look::PLAIN));
+}
+
+#[test]
+fn the_story_in_ascii() {
+    let out = text(&fixture::story(), Look { unicode: false, ..Look::PLAIN });
+    assert!(out.is_ascii());
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn the_story_in_full_and_in_brief() {
+    let story = fixture::story();
+    insta::assert_snapshot!("full", text(&story, Look { detail: Detail::Full, ..Look::PLAIN }));
+    insta::assert_snapshot!("quiet", text(&story, Look { detail: Detail::Quiet, ..Look::PLAIN }));
+}
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    let story = fixture::story();
+    let coloured = text(&story, Look { colour: true, ..Look::PLAIN });
+    insta::assert_snapshot!(coloured.replace('\u{1b}', "<ESC>"));
+    let plain = strip(&coloured);
+    assert_eq!(plain, text(&story, Look::PLAIN));
+}
+
+/// The text without its colour codes.
+fn strip(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let mut out = parts.next().unwrap().to_owned();
+    for part in parts {
+        out.push_str(part.split_once('m').unwrap().1);
+    }
+    out.lines().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+#[test]
+fn hostile_names_stay_names() {
+    let story = fixture::hostile();
+    for unicode in [true, false] {
+        for detail in [Detail::Quiet, Detail::Normal, Detail::Full] {
+            let out = text(&story, Look { colour: false, unicode, detail });
+            for line in out.lines() {
+                assert!(line.chars().all(is_visible), "{line:?}");
+                assert!(!line.trim_start().starts_with("fw"), "a name broke a line: {line}");
+            }
+            assert!(unicode || out.is_ascii());
+        }
+    }
+    insta::assert_snapshot!(text(&story, Look::PLAIN));
+}
+
+#[test]
+fn no_line_is_wider_than_the_page() {
+    for story in [fixture::story(), fixture::hostile()] {
+        for unicode in [true, false] {
+            for detail in [Detail::Quiet, Detail::Normal, Detail::Full] {
+                let out = text(&story, Look { colour: false, unicode, detail });
+                let commands = |line: &&str| !line.contains("isoaudit trace") && !line.contains('\\');
+                for line in out.lines().filter(commands) {
+                    assert!(columns(line) <= WIDTH, "{}: {line}", columns(line));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn long_paths_take_several_rows() {
+    let leg = fixture::long_path();
+    for unicode in [true, false] {
+        let look = Look { unicode, ..Look::PLAIN };
+        let mut out = path::render(&leg, &look);
+        out.push_str(
+            &hops::Table::new(std::slice::from_ref(&leg), &SourceMap::default(), &look).render(0, &look),
+        );
+        assert!(out.lines().all(|line| columns(line) <= WIDTH), "{out}");
+        insta::assert_snapshot!(format!("long_path_{}", if unicode { "unicode" } else { "ascii" }), out);
+    }
+}
+
+#[test]
+fn several_topologies_are_counted_together() {
+    let Story { sources, report: first } = fixture::story();
+    let mut second = first.clone();
+    second.topology = "other".to_owned();
+    second.judgements.retain(|judgement| judgement.verdict == Verdict::Holds);
+    second.coverage.limits.push("claim no-telnet stopped after 10000 nodes (--limit-nodes)".to_owned());
+    let out = report(&[first, second], &sources, &Look { detail: Detail::Quiet, ..Look::PLAIN });
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn traces_and_listings() {
+    use crate::report::listing::{Listed, Listing};
+    let (sources, traced) = fixture::traced();
+    insta::assert_snapshot!("trace", trace(&traced, &sources, &Look::PLAIN));
+    let place = |name: &str, is_segment, certain| Listed {
+        name: name.to_owned(),
+        is_segment,
+        certain,
+        about: "firewall at fra1 (DE)".to_owned(),
+        span: None,
+    };
+    let listed = Listing {
+        topology: "pay-de-no".to_owned(),
+        selector: "jurisdiction:DE".to_owned(),
+        places: vec![
+            place("fw-de", false, true),
+            place("fw-de:eth1-db1:eth0", true, true),
+            place("x", false, false),
+        ],
+    };
+    insta::assert_snapshot!("listing", listing(&listed, &sources, &Look::PLAIN));
+}
