@@ -4,6 +4,7 @@
 pub mod claim;
 pub mod diag;
 pub mod header;
+pub mod input;
 pub mod model;
 #[doc(hidden)]
 pub mod set;
