@@ -1,6 +1,7 @@
 //! Readers: from texts to the network and its claims. Nothing here knows packet sets or the engine.
 
 mod decode;
+pub mod dump;
 pub mod policy;
 pub mod service;
 mod topology;

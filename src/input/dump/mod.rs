@@ -1,0 +1,88 @@
+//! What a real Linux device says about itself: the files that `config` names, one module for each format.
+//!
+//! A reader turns one text into plain values that keep their places and know nothing of the topology:
+//! interfaces are names here. [`DeviceDump`] holds what was given for one node; the builder turns it into
+//! interfaces, facts, hooks and tables, with the help of [`lower`].
+//!
+//! What a reader does not understand becomes a [`Doubt`] or an unknown inside the filter, with its place,
+//! and never a silent gap (SEMANTICS.md section 4.7). What cannot be what its key says (a truncated dump, a
+//! jump to a chain that is not there) is an error.
+
+pub mod addr;
+pub mod iptables;
+pub mod lower;
+pub mod nft;
+pub mod route;
+pub mod rule;
+pub mod sysctl;
+
+pub use addr::{AddressDump, Link, LinkAddress, LinkKind};
+pub use iptables::Ruleset;
+pub use nft::{NftDump, NftTable};
+pub use route::{DumpedAction, DumpedHop, DumpedRoute, RouteDump};
+pub use rule::{DumpedRule, RuleAction, RuleDump};
+pub use sysctl::{RpFilter, SysctlDump};
+
+use crate::source::Span;
+
+/// Whether one of a device's files was given. A missing file is an unknown, not an absence
+/// (SEMANTICS.md section 3.5).
+#[derive(Debug, Clone, Default)]
+pub enum Given<T> {
+    /// The description does not name it: nobody knows what the device would say.
+    #[default]
+    Absent,
+    /// The description says `none`, here: the device has nothing of the kind.
+    Empty(Span),
+    /// It was read.
+    Read(T),
+}
+
+impl<T> Given<T> {
+    /// What was read, if something was.
+    pub fn read(&self) -> Option<&T> {
+        match self {
+            Given::Read(value) => Some(value),
+            Given::Absent | Given::Empty(_) => None,
+        }
+    }
+
+    /// Whether the description is silent about it.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Given::Absent)
+    }
+}
+
+/// Everything that the files of one node say.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceDump {
+    /// `iptables-save`: filters IPv4.
+    pub iptables: Given<Ruleset>,
+    /// `ip6tables-save`: filters IPv6.
+    pub ip6tables: Given<Ruleset>,
+    /// `nft -j list ruleset`.
+    pub nftables: Given<NftDump>,
+    /// `ip -j addr`, with `-d` for the kinds of links.
+    pub addresses: Given<AddressDump>,
+    /// `ip -j route`, with `show table all` for all tables. May hold IPv6 routes too.
+    pub routes: Given<RouteDump>,
+    /// `ip -6 -j route`, likewise.
+    pub routes6: Given<RouteDump>,
+    /// `ip -j rule`: IPv4.
+    pub rules: Given<RuleDump>,
+    /// `ip -6 -j rule`: IPv6.
+    pub rules6: Given<RuleDump>,
+    /// `sysctl -a`.
+    pub sysctl: Given<SysctlDump>,
+}
+
+/// Something that a file says and that is not understood: the builder makes an unknown of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Doubt {
+    /// What is not known, as a phrase without the node: "what `realm 7` of a route does".
+    pub what: String,
+    /// Where it is written.
+    pub span: Span,
+    /// The one line that would settle it.
+    pub settle: String,
+}
