@@ -167,6 +167,7 @@ pub(super) fn stop_words(stop: Stop) -> (String, &'static str) {
 fn doubts(judge: &Judge<'_>, claim: &Claim, query: &Query, answer: &Answer, ruling: &mut Ruling) {
     if let Some(stop) = answer.stop {
         let (what, option) = stop_words(stop);
+        ruling.limits.push(what.clone());
         ruling.open.push(Open { what, span: None, settle: format!("raise {option}") });
     }
     if let Some(witness) = &answer.witness {

@@ -40,6 +40,7 @@ pub(super) struct Ruling {
     pub(super) more_findings: bool,
     pub(super) open: Vec<Open>,
     pub(super) proof: Vec<Note>,
+    pub(super) limits: Vec<String>,
     pub(super) notes: Vec<Note>,
 }
 
@@ -91,6 +92,7 @@ impl<'n> Judge<'n> {
             more_findings: ruling.more_findings,
             open: ruling.open,
             proof: ruling.proof,
+            limits: ruling.limits,
             assumptions: self.assumptions(),
             notes,
         }

@@ -61,6 +61,8 @@ pub struct Judgement {
     pub proof: Vec<Note>,
     /// Assumptions that the verdict rests on: name and reason.
     pub assumptions: Vec<(String, String)>,
+    /// Limits that were reached, one sentence each.
+    pub limits: Vec<String>,
     /// Anything else the reader should know, in full sentences.
     pub notes: Vec<Note>,
 }

@@ -77,6 +77,7 @@ fn sent_by(leg: &Leg, look: &Look) -> String {
         Sender::Adversary => "the adversary",
         Sender::Accomplice => "an accomplice",
         Sender::Honest => "an honest sender",
+        Sender::Answer => "a device that answers",
     };
     let spoofed = if leg.spoofed { ", with a spoofed source address" } else { "" };
     let purpose = look.clean(&leg.purpose);
