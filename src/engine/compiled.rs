@@ -3,6 +3,7 @@
 //! [`Compiled`] is made once, by all threads, frozen and shared. A [`View`] is one query's private layer over it: it
 //! answers from the base where it can, and compiles by itself what the query changed.
 
+use super::inject;
 use super::parallel;
 use super::query::{Cut, Limits};
 use super::routes::{Fib, asks, compile_fib};
@@ -10,7 +11,8 @@ use super::rules::{Accept, Situation, compile_hook, each_test};
 use crate::header::{AddressRange, Family};
 use crate::model::filter::interface_test;
 use crate::model::{
-    Action, Antispoof, Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State, Test,
+    Action, Antispoof, Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, Role, Segment,
+    State, Test,
 };
 use crate::set::{Field, Frozen, Set, Side, Space};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -30,12 +32,44 @@ struct FilterFacts {
 pub(super) struct NodeFacts {
     /// Its own addresses.
     pub(super) own: Vec<AddressRange>,
+    /// Packets from them.
+    pub(super) from_own: Set,
+    /// Packets to them.
+    pub(super) to_own: Set,
     /// Whether it tracks connections.
     pub(super) tracks: bool,
     /// Whether some filter of it asks for the connection state.
     pub(super) asks_state: bool,
     /// Whether some filter of it rejects, so that its answers may bear any source.
     pub(super) rejects: bool,
+}
+
+/// What is worth knowing of a segment.
+pub(super) struct SegmentFacts {
+    /// The interfaces that own an address on it, with their addresses and the packets to them.
+    pub(super) owners: Vec<(InterfaceId, Vec<AddressRange>, Set)>,
+    /// Packets to any of them.
+    pub(super) owned: Set,
+    /// Packets to groups: multicast and broadcast.
+    pub(super) group: Set,
+    /// The interface of the internet, if it is attached.
+    pub(super) internet: Option<InterfaceId>,
+}
+
+/// Sets that every run needs.
+pub(super) struct Common {
+    /// Packets of each family.
+    pub(super) families: [Set; 2],
+    /// See [`inject::martians`].
+    pub(super) martians: Set,
+    /// See [`inject::certainly_new`].
+    pub(super) certainly_new: Set,
+    /// See [`inject::icmp_errors`].
+    pub(super) icmp_errors: Set,
+    /// Packets to groups as an interface without a segment sees them.
+    pub(super) multicast: Set,
+    /// Packets from or to link-local addresses of IPv6.
+    pub(super) link_local: Set,
 }
 
 /// A hook as its rules see it: interfaces that no rule tells apart are one.
@@ -62,10 +96,8 @@ pub struct Compiled<'n> {
     pub(super) network: &'n Network,
     filters: Vec<FilterFacts>,
     pub(super) nodes: Vec<NodeFacts>,
-    /// For each segment, the interfaces that own an address on it, with their addresses.
-    pub(super) owners: Vec<Vec<(InterfaceId, Vec<AddressRange>)>>,
-    /// For each segment, the interface of the internet, if it is attached.
-    pub(super) internet: Vec<Option<InterfaceId>>,
+    pub(super) segments: Vec<SegmentFacts>,
+    pub(super) common: Common,
     base: Arc<Frozen>,
     tables: Tables,
 }
@@ -74,14 +106,20 @@ impl<'n> Compiled<'n> {
     /// Compiles every hook and table, on all threads of the pool.
     pub fn new(network: &'n Network) -> Compiled<'n> {
         let filters: Vec<FilterFacts> = network.filters.iter().map(filter_facts).collect();
-        let nodes = (0..network.nodes.len()).map(|index| node_facts(network, &filters, NodeId::at(index)));
+        let mut space = Space::new();
+        let nodes = (0..network.nodes.len())
+            .map(|index| node_facts(&mut space, network, &filters, NodeId::at(index)))
+            .collect();
+        let segments =
+            network.segments.iter().map(|segment| segment_facts(&mut space, network, segment)).collect();
+        let common = common(&mut space);
         let mut compiled = Compiled {
             network,
-            nodes: nodes.collect(),
+            nodes,
+            segments,
+            common,
             filters,
-            owners: owners(network),
-            internet: internet(network),
-            base: Space::new().freeze(),
+            base: space.freeze(),
             tables: Tables::default(),
         };
         compiled.compile_all();
@@ -336,10 +374,11 @@ impl View<'_> {
         let mut all = Accept::OPEN;
         for hook in hooks {
             let one = self.hook(node, *hook, incoming, outgoing);
-            let other = hook.family.map_or(Set::EMPTY, |family| {
-                let own = self.space.family(family);
-                self.space.complement(own)
-            });
+            let other = match hook.family {
+                None => Set::EMPTY,
+                Some(Family::V4) => self.compiled.common.families[Family::V6 as usize],
+                Some(Family::V6) => self.compiled.common.families[Family::V4 as usize],
+            };
             for (mine, theirs) in all.states.iter_mut().zip(one.states) {
                 let bound = self.space.union(theirs, other);
                 *mine = self.space.intersect(*mine, bound);
@@ -367,7 +406,7 @@ impl View<'_> {
         let spec = self.compiled.network.interface(interface);
         let mut sets = Vec::new();
         for family in Family::ALL {
-            let own = self.space.family(family);
+            let own = self.compiled.common.families[family as usize];
             let taken = match (spec.antispoof[family as usize], self.reading) {
                 (Antispoof::Off, _) | (Antispoof::Undeclared(_), Reading::May) => own,
                 (Antispoof::Strict, _) | (Antispoof::Undeclared(_), Reading::Must) => {
@@ -426,28 +465,49 @@ fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
     FilterFacts { interface_tests, uses_state, uses_own, rejects }
 }
 
-fn node_facts(network: &Network, filters: &[FilterFacts], id: NodeId) -> NodeFacts {
+fn common(space: &mut Space) -> Common {
+    let from = space.prefix(Side::Src, LINK_LOCAL_V6);
+    let to = space.prefix(Side::Dst, LINK_LOCAL_V6);
+    Common {
+        families: Family::ALL.map(|family| space.family(family)),
+        martians: inject::martians(space),
+        certainly_new: inject::certainly_new(space),
+        icmp_errors: inject::icmp_errors(space),
+        multicast: space.addresses(Side::Dst, &inject::multicast()),
+        link_local: space.union(from, to),
+    }
+}
+
+fn node_facts(space: &mut Space, network: &Network, filters: &[FilterFacts], id: NodeId) -> NodeFacts {
     let hooks = network.hooks(id);
     let facts = || hooks.iter().map(|hook| &filters[hook.filter.index()]);
+    let own: Vec<AddressRange> = network.own_addresses(id).map(AddressRange::single).collect();
     NodeFacts {
-        own: network.own_addresses(id).map(AddressRange::single).collect(),
+        from_own: space.addresses(Side::Src, &own),
+        to_own: space.addresses(Side::Dst, &own),
+        own,
         tracks: hooks.iter().any(|hook| network.filter(hook.filter).tracks),
         asks_state: facts().any(|f| f.uses_state),
         rejects: facts().any(|f| f.rejects),
     }
 }
 
-fn owners(network: &Network) -> Vec<Vec<(InterfaceId, Vec<AddressRange>)>> {
-    let owner = |id: &InterfaceId| {
+fn segment_facts(space: &mut Space, network: &Network, segment: &Segment) -> SegmentFacts {
+    let mut owners = Vec::new();
+    for id in &segment.attached {
         let addresses = network.interface(*id).addresses.iter();
         let own: Vec<_> = addresses.map(|a| AddressRange::single(a.net.addr())).collect();
-        (!own.is_empty()).then_some((*id, own))
-    };
-    network.segments.iter().map(|segment| segment.attached.iter().filter_map(owner).collect()).collect()
-}
-
-fn internet(network: &Network) -> Vec<Option<InterfaceId>> {
-    let is_internet =
-        |id: &&InterfaceId| network.node(network.interface(**id).node).role == crate::model::Role::Internet;
-    network.segments.iter().map(|segment| segment.attached.iter().find(is_internet).copied()).collect()
+        if !own.is_empty() {
+            let to = space.addresses(Side::Dst, &own);
+            owners.push((*id, own, to));
+        }
+    }
+    let all: Vec<AddressRange> = owners.iter().flat_map(|(_, own, _)| own.iter().copied()).collect();
+    let is_internet = |id: &&InterfaceId| network.node(network.interface(**id).node).role == Role::Internet;
+    SegmentFacts {
+        owned: space.addresses(Side::Dst, &all),
+        group: space.addresses(Side::Dst, &inject::groups(network, segment)),
+        internet: segment.attached.iter().find(is_internet).copied(),
+        owners,
+    }
 }

@@ -1,12 +1,11 @@
 //! What a node does with packets: receive, filter, route, filter, send; or deliver; or answer (SEMANTICS.md section 3).
 
-use super::compiled::{LINK_LOCAL_V6, View};
-use super::inject;
+use super::compiled::View;
 use super::query::Origin;
 use super::routes::Fib;
 use super::rules::Accept;
 use super::run::{Run, Step};
-use crate::header::{AddressRange, Family};
+use crate::header::Family;
 use crate::model::{Assumption, Existence, InterfaceId, Kind, NodeId, Reading, Role, State};
 use crate::set::{Set, Side};
 
@@ -50,6 +49,15 @@ impl Look {
 struct Causes {
     delivered: Vec<Set>,
     fresh: Vec<Set>,
+}
+
+/// Group destinations as an interface sees them.
+pub(super) fn group_at(view: &View<'_>, interface: InterfaceId) -> Set {
+    let compiled = view.compiled;
+    match compiled.network.interface(interface).segment {
+        Some(segment) => compiled.segments[segment.index()].group,
+        None => compiled.common.multicast,
+    }
 }
 
 /// A batch on its way through one node.
@@ -105,7 +113,7 @@ impl Run<'_, '_> {
         if self.has_ipv6(receiver) {
             return packets;
         }
-        let v4 = view.space.family(Family::V4);
+        let v4 = view.compiled.common.families[Family::V4 as usize];
         view.space.intersect(packets, v4)
     }
 
@@ -124,7 +132,7 @@ impl Run<'_, '_> {
             }
         };
         if !again {
-            let certain = inject::certainly_new(&mut view.space);
+            let certain = view.compiled.common.certainly_new;
             let doubtful = view.space.complement(certain);
             if self.query.reading == Reading::May {
                 add(view, LookKind::State(State::New), Set::FULL);
@@ -149,10 +157,9 @@ impl Run<'_, '_> {
         if self.query.reading == Reading::May {
             return packets;
         }
-        let martians = inject::martians(&mut view.space);
         let node = self.network.interface(receiver).node;
-        let own = view.space.addresses(Side::Src, &view.compiled.nodes[node.index()].own);
-        let dropped = view.space.union(martians, own);
+        let own = view.compiled.nodes[node.index()].from_own;
+        let dropped = view.space.union(view.compiled.common.martians, own);
         view.space.minus(packets, dropped)
     }
 
@@ -161,7 +168,7 @@ impl Run<'_, '_> {
         if !self.reflects() {
             return Set::EMPTY;
         }
-        let own = view.space.addresses(Side::Dst, &view.compiled.nodes[node.index()].own);
+        let own = view.compiled.nodes[node.index()].to_own;
         let away = view.space.minus(packets, own);
         let away = self.forwardable(view, node, away);
         let fib = view.fib(node, Some(receiver));
@@ -177,7 +184,7 @@ impl Run<'_, '_> {
         let mut sets = Vec::new();
         for family in Family::ALL {
             if self.network.forwards(node, family, self.query.reading) {
-                let own = view.space.family(family);
+                let own = view.compiled.common.families[family as usize];
                 sets.push(view.space.intersect(packets, own));
             }
         }
@@ -191,10 +198,10 @@ impl Run<'_, '_> {
         }
         let facts = &view.compiled.nodes[batch.node.index()];
         let rejects = facts.rejects;
-        let own = view.space.addresses(Side::Dst, &facts.own);
+        let own = facts.to_own;
         let mut local = view.space.intersect(batch.packets, own);
         let mut away = view.space.minus(batch.packets, own);
-        let group = inject::group_at(view, batch.receiver);
+        let group = group_at(view, batch.receiver);
         let flooded = view.space.intersect(away, group);
         away = view.space.minus(away, group);
         let spec = self.network.node(batch.node);
@@ -251,10 +258,7 @@ impl Run<'_, '_> {
     fn forward(&mut self, view: &mut View<'_>, batch: &Batch, packets: Set) {
         let packets = if self.query.reading == Reading::Must {
             // A router never forwards link-local addresses (RFC 4291 section 2.5.6).
-            let src = view.space.prefix(Side::Src, LINK_LOCAL_V6);
-            let dst = view.space.prefix(Side::Dst, LINK_LOCAL_V6);
-            let local = view.space.union(src, dst);
-            view.space.minus(packets, local)
+            view.space.minus(packets, view.compiled.common.link_local)
         } else {
             packets
         };
@@ -364,12 +368,7 @@ impl Run<'_, '_> {
             let answered = &mut self.answered[node.index()][kind];
             *answered = view.space.union(*answered, new);
             let facts = &view.compiled.nodes[node.index()];
-            let answers = if facts.rejects {
-                new
-            } else {
-                let own = view.space.addresses(Side::Src, &facts.own);
-                view.space.intersect(new, own)
-            };
+            let answers = if facts.rejects { new } else { view.space.intersect(new, facts.from_own) };
             let step = Step::Answered { receiver, cause };
             let looks: Vec<Look> =
                 states.iter().map(|s| Look { kind: LookKind::State(*s), packets: answers }).collect();
@@ -383,9 +382,7 @@ impl Run<'_, '_> {
         if !self.exists(spec.existence) || (spec.kind != Kind::Linux && self.query.reading == Reading::Must) {
             return;
         }
-        let own: Vec<AddressRange> = view.compiled.nodes[node.index()].own.clone();
-        let own = view.space.addresses(Side::Src, &own);
-        let packets = view.space.intersect(packets, own);
+        let packets = view.space.intersect(packets, view.compiled.nodes[node.index()].from_own);
         let looks = self.looks(view, node, packets, again);
         self.originate_as(view, node, &looks, Step::Own { node });
     }

@@ -5,7 +5,7 @@ use super::query::RuleRef;
 use super::rules::rule_sets;
 use super::run::Run;
 use crate::model::{Action, Existence, Hook, InterfaceId, Kind, NodeId, Role, Stage, State};
-use crate::set::{Set, Side};
+use crate::set::Set;
 
 /// Endings that are told; a fabric has thousands of the same kind.
 const MOST_ENDINGS: usize = 200;
@@ -82,11 +82,10 @@ impl Here<'_, '_, '_, '_> {
         let spoofed = self.view.space.minus(passed, plausible);
         self.end(spoofed, EndedBy::Spoofed);
         let passed = self.view.space.intersect(passed, plausible);
-        let own = self.view.compiled.nodes[self.node.index()].own.clone();
-        let own = self.view.space.addresses(Side::Dst, &own);
+        let own = self.view.compiled.nodes[self.node.index()].to_own;
         let local = self.view.space.intersect(passed, own);
         self.stage(local, &spec.input, Stage::Input, None);
-        let group = super::inject::group_at(self.view, self.receiver);
+        let group = super::device::group_at(self.view, self.receiver);
         let away = self.view.space.minus(passed, own);
         let away = self.view.space.minus(away, group);
         let forwarded = self.run.forwardable(self.view, self.node, away);

@@ -3,7 +3,7 @@
 use super::compiled::View;
 use super::query::{Place, Query};
 use crate::header::{AddressRange, Family, proto};
-use crate::model::{Network, NodeId, SegmentId};
+use crate::model::{Network, NodeId, Segment, SegmentId};
 use crate::set::{Field, Set, Side, Space};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -149,25 +149,14 @@ fn strangers(network: &Network) -> Vec<AddressRange> {
 }
 
 /// Group destinations on a segment: multicast, and the broadcast addresses of its IPv4 prefixes.
-pub(super) fn group(view: &mut View<'_>, segment: SegmentId) -> Set {
-    let network = view.compiled.network;
+pub(super) fn groups(network: &Network, segment: &Segment) -> Vec<AddressRange> {
     let mut ranges = multicast();
-    for interface in &network.segment(segment).attached {
-        ranges.extend(broadcasts(network, *interface));
-    }
-    view.space.addresses(Side::Dst, &ranges)
+    ranges.extend(segment.attached.iter().flat_map(|interface| broadcasts(network, *interface)));
+    ranges
 }
 
-/// Group destinations as an interface sees them.
-pub(super) fn group_at(view: &mut View<'_>, interface: crate::model::InterfaceId) -> Set {
-    let network = view.compiled.network;
-    match network.interface(interface).segment {
-        Some(segment) => group(view, segment),
-        None => view.space.addresses(Side::Dst, &multicast()),
-    }
-}
-
-fn multicast() -> Vec<AddressRange> {
+/// Destinations that are groups everywhere.
+pub(super) fn multicast() -> Vec<AddressRange> {
     let prefixes = ["224.0.0.0/4", "ff00::/8"].iter().filter_map(|text| text.parse::<IpNet>().ok());
     let mut ranges: Vec<AddressRange> = prefixes.map(AddressRange::prefix).collect();
     ranges.push(AddressRange::single(Ipv4Addr::BROADCAST.into()));

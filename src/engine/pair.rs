@@ -106,12 +106,9 @@ fn question(compiled: &Compiled<'_>, pair: &Pair<'_>) -> Query {
 /// What an honest client sends first: whole datagrams, and of TCP the plain SYN.
 fn requests(view: &mut View<'_>, query: &Query, pair: &Pair<'_>) -> Set {
     let wanted = super::inject::wanted(&mut view.space, query);
-    let own = view.compiled.nodes[pair.from.index()].own.clone();
-    let own = view.space.addresses(Side::Src, &own);
-    let wanted = view.space.intersect(wanted, own);
+    let wanted = view.space.intersect(wanted, view.compiled.nodes[pair.from.index()].from_own);
     let sendable = with_flags(&mut view.space, tcp_flags::SYN);
-    let martians = super::inject::martians(&mut view.space);
-    let sendable = view.space.minus(sendable, martians);
+    let sendable = view.space.minus(sendable, view.compiled.common.martians);
     view.space.intersect(wanted, sendable)
 }
 

@@ -5,9 +5,8 @@
 
 use super::compiled::View;
 use super::query::{Origin, Place, Places, Query, Stop};
-use crate::header::AddressRange;
 use crate::model::{Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, Role, SegmentId};
-use crate::set::{Set, Side};
+use crate::set::Set;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
@@ -244,7 +243,7 @@ impl<'q, 'c> Run<'q, 'c> {
             return self.put_to_all(view, segment, packets, Some(sender), step);
         }
         self.arrive(view, segment, packets, step);
-        let group = super::inject::group(view, segment);
+        let group = view.compiled.segments[segment.index()].group;
         let flooded = view.space.intersect(packets, group);
         for interface in &self.network.segment(segment).attached {
             if *interface != sender {
@@ -269,14 +268,14 @@ impl<'q, 'c> Run<'q, 'c> {
         step: Step,
     ) {
         let mut found = false;
-        let compiled = view.compiled;
-        for (interface, addresses) in &compiled.owners[segment.index()] {
+        let facts = &view.compiled.segments[segment.index()];
+        for (interface, addresses, _) in &facts.owners {
             if *interface != sender && addresses.iter().any(|range| range.contains(neighbour)) {
                 found = true;
                 self.receive(view, *interface, packets, step);
             }
         }
-        if let (false, Some(internet)) = (found, compiled.internet[segment.index()]) {
+        if let (false, Some(internet)) = (found, facts.internet) {
             self.receive(view, internet, packets, step);
         }
     }
@@ -289,26 +288,21 @@ impl<'q, 'c> Run<'q, 'c> {
         sender: InterfaceId,
         step: Step,
     ) {
+        let facts = &view.compiled.segments[segment.index()];
         let mut rest = packets;
-        let compiled = view.compiled;
-        for (interface, addresses) in &compiled.owners[segment.index()] {
-            if rest.is_empty() {
-                return;
-            }
-            if *interface == sender {
-                continue;
-            }
-            let own = view.space.addresses(Side::Dst, addresses);
-            let theirs = view.space.intersect(packets, own);
-            if !theirs.is_empty() {
-                self.receive(view, *interface, theirs, step);
-                rest = view.space.minus(rest, own);
+        if view.space.intersects(packets, facts.owned) {
+            for (interface, _, own) in facts.owners.iter().filter(|(interface, _, _)| *interface != sender) {
+                let theirs = view.space.intersect(packets, *own);
+                if !theirs.is_empty() {
+                    self.receive(view, *interface, theirs, step);
+                    rest = view.space.minus(rest, *own);
+                }
             }
         }
         if rest.is_empty() {
             return;
         }
-        if let Some(internet) = compiled.internet[segment.index()] {
+        if let Some(internet) = facts.internet {
             self.receive(view, internet, rest, step);
         } else if self.query.reading == Reading::May && !self.network.assumes(Assumption::StaticNeighbours) {
             self.somebody_sends(view, segment, rest);
@@ -441,11 +435,7 @@ impl<'q, 'c> Run<'q, 'c> {
                 established: false,
                 any_destination: false,
             };
-            let compiled = view.compiled;
-            let addresses: Vec<AddressRange> =
-                compiled.owners[segment.index()].iter().flat_map(|(_, own)| own.iter().copied()).collect();
-            let owned = view.space.addresses(Side::Dst, &addresses);
-            let theirs = view.space.intersect(packets, owned);
+            let theirs = view.space.intersect(packets, view.compiled.segments[segment.index()].owned);
             self.put(view, segment, theirs, *interface, None, step);
         }
     }

@@ -162,8 +162,7 @@ fn related(view: &mut View<'_>, open: Set) -> Set {
     let to_sources = view.space.src_as_dst(sources);
     let destinations = view.space.project_dst(open);
     let ends = view.space.union(to_sources, destinations);
-    let errors = inject::icmp_errors(&mut view.space);
-    view.space.intersect(errors, ends)
+    view.space.intersect(view.compiled.common.icmp_errors, ends)
 }
 
 /// Targets where something arrives that is not free, with it.

@@ -56,7 +56,7 @@ pub(super) fn pick(view: &mut View<'_>, query: &Query, set: Set) -> Option<Packe
         [space.icmp(crate::header::Family::V4, 8, None), space.icmp(crate::header::Family::V6, 128, None)];
     let echo = space.union(echo[0], echo[1]);
     let syn = space.flags(u8::MAX, tcp_flags::SYN);
-    let martians = super::inject::martians(space);
+    let martians = view.compiled.common.martians;
     let wishes = [
         space.fragment(crate::header::Fragment::Whole),
         space.complement(martians),
@@ -157,8 +157,7 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
             let node = run.network.interface(receiver).node;
             if any_destination {
                 // The node sent it on as the packet's own list of addresses told it; what came in bore its address.
-                let own = self.view.compiled.nodes[node.index()].own.clone();
-                let own = self.view.space.addresses(Side::Dst, &own);
+                let own = self.view.compiled.nodes[node.index()].to_own;
                 let cause = self.view.space.intersect(run.received[receiver.index()], own);
                 let from = self.from_source(cause, &packet);
                 let packet = pick(self.view, run.query, from)?;
