@@ -179,9 +179,15 @@ fn icmp_type(protocol: u8, text: &str) -> Result<(u8, u8), Flaw<'_>> {
         let (low, high) = range(text, 255, "an ICMP type", Code::Policy)?;
         return Ok((low as u8, high as u8));
     }
-    let names = ICMP_TYPES.iter().filter(|(_, v4, v6)| own(*v4, *v6).is_some()).map(|(name, _, _)| *name);
+    let mut names = ICMP_TYPES.iter().filter(|(_, v4, v6)| own(*v4, *v6).is_some()).map(|(name, _, _)| *name);
+    let longer = names.clone().filter(|name| !text.is_empty() && name.starts_with(text));
+    let longer: Vec<String> = longer.map(|name| format!("`{name}`")).collect();
+    let help = match longer.is_empty() {
+        true => suggest(text, &mut names),
+        false => Some(format!("did you mean {}?", longer.join(" or "))),
+    };
     Err(Flaw::new(text, Code::Policy, format!("unknown ICMP type `{text}`"))
-        .maybe_help(suggest(text, names))
+        .maybe_help(help)
         .or_help("a type without a name here is written as its number"))
 }
 

@@ -5,6 +5,7 @@
 
 mod address;
 pub mod ast;
+mod format;
 mod lex;
 mod lower;
 mod meaning;
@@ -17,6 +18,7 @@ mod term;
 mod tests;
 
 pub use ast::{Date, File, Nat, Policy};
+pub use format::format;
 pub use lower::{Lowered, Lowerer, Part, check_list, filters_output, nats_without_policy};
 pub use names::Names;
 pub use parse::parse;

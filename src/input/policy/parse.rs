@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
         policy.span = header.to(end);
         if policy.default.is_none() && self.count() == before {
             let message = format!("policy `{}` does not state its default", name.value);
-            let help = "write `default deny` before its rules; it settles what no rule matches";
+            let help = "write `default deny`; it settles what no rule matches";
             self.note(Diagnostic::error(Code::MissingKey, header, message).help(help));
         }
         Ok((rest, policy))
@@ -156,7 +156,10 @@ impl<'a> Reader<'a> {
                 "snat" => Side::Source,
                 "dnat" => Side::Destination,
                 found => {
-                    let help = suggest(found, ["snat", "dnat"]);
+                    let help = match found {
+                        "masquerade" => Some("write `snat … as interface`".to_owned()),
+                        _ => suggest(found, ["snat", "dnat"]),
+                    };
                     return Trouble::expected(inner, "`snat`, `dnat` or `}`").help(help).fail();
                 }
             };

@@ -250,8 +250,15 @@ impl<N: Names> Resolver<'_, '_, N> {
         if let Some(found) = defined.topic.filter(|found| *found != topic) {
             let message =
                 format!("`${name}` stands for {}, and {} belong here", found.phrase(), topic.phrase());
-            self.diagnostics
-                .push(Diagnostic::error(Code::Policy, span, message).also(defined.span, "defined here"));
+            let diagnostic =
+                Diagnostic::error(Code::Policy, span, message).also(defined.span, "defined here");
+            let help = match found {
+                Topic::Services => format!("services stand behind `service`: `service ${name}`"),
+                Topic::Places | Topic::Interfaces => {
+                    "addresses and zones stand behind `from` and `to`".to_owned()
+                }
+            };
+            self.diagnostics.push(diagnostic.help(help));
             return None;
         }
         let Some(left) = self.parts_left.checked_sub(defined.size) else {

@@ -1,5 +1,8 @@
 //! Tests of the whole folder: what policies mean, and what is said about broken ones.
 
+mod broken;
+mod layout;
+
 use super::*;
 use crate::diag::Diagnostics;
 use crate::header::AddressRange;
@@ -97,7 +100,7 @@ fn tests(filter: &Filter, name: &str) -> Vec<(bool, Test)> {
     rule.matches.iter().map(|one| (!one.negated, one.test.clone())).collect()
 }
 
-const SAMPLE: &str = include_str!("../../../grammar/examples/file.rules");
+const SAMPLE: &str = include_str!("../../../../grammar/examples/file.rules");
 
 #[test]
 fn the_normative_sample_is_read() {
