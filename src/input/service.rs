@@ -88,7 +88,11 @@ fn numbered(word: &str) -> IResult<&str, &str> {
 pub(crate) fn read_word(word: &str) -> Result<Service, Flaw<'_>> {
     if let Ok((behind, digits)) = numbered(word) {
         let protocol = number(digits, 255, "a protocol number", Code::Policy)? as u8;
-        return carried(word, protocol, behind.strip_prefix('/'));
+        if behind.is_empty() {
+            return Ok(Service::protocol(protocol));
+        }
+        let flaw = Flaw::new(behind, Code::Policy, "a protocol by its number has no ports here");
+        return Err(flaw.maybe_help(proto::name(protocol).map(|name| format!("write `{name}{behind}`"))));
     }
     let Ok((_, (name, behind))) = split(word) else {
         return Err(Flaw::new(word, Code::Policy, "expected a service").help("such as `tcp/443`"));
