@@ -1,1 +1,5 @@
 //! The builder: the only door to a network.
+
+pub mod spec;
+
+pub use spec::*;
