@@ -1,11 +1,12 @@
 //! From the tables of a dump to one filter with its hooks.
 
+use super::calls::Use;
 use super::condition::Holds;
-use super::lines::{Dump, ParsedChain, ParsedTable};
-use super::lower::Lowering;
+use super::lines::{Dump, ParsedTable};
+use super::lower::{Lowering, Place};
 use super::target::{Effect, Verdict};
 use super::{Backend, Context, Ruleset};
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::diag::Diagnostics;
 use crate::input::dump::Doubt;
 use crate::model::{Action, Chain, Filter, LedgerEntry, Rule, Stage, Test, UnknownId};
 use crate::source::Span;
@@ -32,9 +33,6 @@ const HOOKS: &[(&str, &str, &[Stage])] = &[
 /// The tables in the order in which a packet meets them.
 const TABLES: &[&str] = &["raw", "mangle", "nat", "filter", "security"];
 
-/// How deep chains may call each other. Real rules stay below ten; the walks over the filter recurse.
-const DEPTH_MAX: usize = 100;
-
 /// Makes the filter. `None` if chains call each other in a circle, or too deep.
 pub(super) fn assemble(
     context: &mut Context<'_>,
@@ -43,17 +41,16 @@ pub(super) fn assemble(
 ) -> Option<Ruleset> {
     let rank = |table: &ParsedTable| TABLES.iter().position(|name| *name == table.name.value);
     dump.tables.sort_by_key(|table| rank(table).unwrap_or(TABLES.len()));
-    let mut sound = true;
+    let mut uses = Vec::new();
     for table in &dump.tables {
-        if let Err(error) = check_calls(table) {
-            diagnostics.push(error);
-            sound = false;
+        match Use::of(table) {
+            Ok(used) => uses.push(used),
+            Err(error) => diagnostics.push(error),
         }
     }
-    if !sound {
+    if uses.len() < dump.tables.len() {
         return None;
     }
-    let uses: Vec<Use> = dump.tables.iter().map(Use::of).collect();
     let mut made = Assembly::new(context);
     made.context.tracks |= dump.backend == Backend::Nft && dump.tables.iter().any(nat_binds);
     made.note_effects(&dump, &uses);
@@ -67,107 +64,6 @@ pub(super) fn assemble(
 fn nat_binds(table: &ParsedTable) -> bool {
     table.name.value == "nat"
         && table.chains.iter().any(|chain| chain.drops.is_some() && !chain.rules.is_empty())
-}
-
-/// The chains that a chain calls, with the place of each call.
-fn calls(chain: &ParsedChain) -> impl Iterator<Item = (usize, Span)> {
-    chain.rules.iter().filter_map(|rule| match rule.verdict {
-        Verdict::Jump(to) | Verdict::Goto(to) => Some((to, rule.span)),
-        Verdict::Accept
-        | Verdict::Drop
-        | Verdict::Reject
-        | Verdict::Return
-        | Verdict::Continue
-        | Verdict::Log(_)
-        | Verdict::Unknown { .. } => None,
-    })
-}
-
-/// Refuses circles, and calls that are nested too deep. Without recursion: a hostile dump has a long line of
-/// chains.
-fn check_calls(table: &ParsedTable) -> Result<(), Diagnostic> {
-    let calls: Vec<Vec<(usize, Span)>> = table.chains.iter().map(|chain| calls(chain).collect()).collect();
-    // The number of levels at and below a chain; 0 is not visited yet.
-    let mut levels = vec![0_usize; calls.len()];
-    let mut open = vec![false; calls.len()];
-    for root in 0..calls.len() {
-        let mut path = vec![(root, 0)];
-        while let Some((chain, next)) = path.pop() {
-            open[chain] = true;
-            match calls[chain].get(next) {
-                Some((to, span)) if open[*to] => {
-                    let message = format!(
-                        "chain `{}` calls itself, directly or through others",
-                        table.chains[*to].name
-                    );
-                    return Err(Diagnostic::error(Code::Dump, *span, message));
-                }
-                Some((to, _)) => {
-                    path.push((chain, next + 1));
-                    if levels[*to] == 0 {
-                        path.push((*to, 0));
-                    }
-                }
-                None => {
-                    open[chain] = false;
-                    let below = calls[chain].iter().map(|(to, _)| levels[*to]).max().unwrap_or(0);
-                    levels[chain] = below + 1;
-                    if below >= DEPTH_MAX {
-                        let message =
-                            format!("chains that call each other more than {DEPTH_MAX} levels deep");
-                        return Err(Diagnostic::error(Code::Limit, table.chains[chain].span, message));
-                    }
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Which chains of a table ever run, and which can do more than accept.
-struct Use {
-    /// Whether a built-in chain calls it, or it is one.
-    runs: Vec<bool>,
-    /// The first place in it, or in what it calls, that does more than accept.
-    acts: Vec<Option<Span>>,
-}
-
-impl Use {
-    fn of(table: &ParsedTable) -> Use {
-        let chains = &table.chains;
-        let mut used = Use { runs: vec![false; chains.len()], acts: vec![None; chains.len()] };
-        let roots = (0..chains.len()).filter(|index| chains[*index].drops.is_some());
-        let mut waiting: Vec<usize> = roots.collect();
-        let mut order = Vec::new();
-        while let Some(chain) = waiting.pop() {
-            if !std::mem::replace(&mut used.runs[chain], true) {
-                order.push(chain);
-                waiting.extend(calls(&chains[chain]).map(|(to, _)| to));
-            }
-        }
-        // Called chains may stand before or behind their callers: repeat until nothing is added.
-        let mut grows = true;
-        while grows {
-            grows = false;
-            for chain in order.iter().rev().copied() {
-                if used.acts[chain].is_none() {
-                    used.acts[chain] = used.first_act(&chains[chain]);
-                    grows |= used.acts[chain].is_some();
-                }
-            }
-        }
-        used
-    }
-
-    fn first_act(&self, chain: &ParsedChain) -> Option<Span> {
-        let of_rule = |verdict: &Verdict, span: Span| match verdict {
-            Verdict::Accept | Verdict::Return | Verdict::Continue | Verdict::Log(_) => None,
-            Verdict::Drop | Verdict::Reject | Verdict::Unknown { .. } => Some(span),
-            Verdict::Jump(to) | Verdict::Goto(to) => self.acts[*to],
-        };
-        let rule = chain.rules.iter().find_map(|rule| of_rule(&rule.verdict, rule.span));
-        rule.or((chain.drops == Some(true)).then_some(chain.span))
-    }
 }
 
 /// The first place where a table asks for a state.
@@ -204,8 +100,8 @@ impl<'c, 's> Assembly<'c, 's> {
     /// What rules that run do beyond deciding: translate, copy, untrack, log.
     fn note_effects(&mut self, dump: &Dump, uses: &[Use]) {
         for (table, used) in dump.tables.iter().zip(uses) {
-            let running = table.chains.iter().zip(&used.runs).filter(|(_, runs)| **runs);
-            for rule in running.flat_map(|(chain, _)| &chain.rules) {
+            let running = table.chains.iter().enumerate().filter(|(chain, _)| used.runs(*chain));
+            for rule in running.flat_map(|(_, chain)| &chain.rules) {
                 match &rule.verdict {
                     Verdict::Unknown { span, effect: Effect::Havoc } if table.name.value != "nat" => {
                         let what = format!("what `{}` does to packets", self.context.excerpt(*span));
@@ -243,8 +139,8 @@ impl<'c, 's> Assembly<'c, 's> {
         };
         for (position, chain) in table.chains.iter().enumerate() {
             let shown = if name == "filter" { chain.name.clone() } else { format!("{name}/{}", chain.name) };
-            let mut lowering = Lowering::new(self.context, offset, chain.drops, stateless);
-            let rules = lowering.rules(&chain.rules);
+            let place = Place { used, position, offset, drops: chain.drops, stateless };
+            let rules = Lowering { context: self.context, place }.rules(&chain.rules);
             let policy = chain.drops.map(|drops| if drops { Action::Drop } else { Action::Accept });
             self.chains.push(Chain { name: shown, span: chain.span, rules, policy });
             let key = (name.to_owned(), chain.name.clone());
@@ -253,7 +149,7 @@ impl<'c, 's> Assembly<'c, 's> {
                 self.binding.insert(key, offset + position);
             }
         }
-        let first = used.acts.iter().zip(&used.runs).find_map(|(acts, runs)| acts.filter(|_| *runs));
+        let first = (0..table.chains.len()).find_map(|chain| used.acts[chain].filter(|_| used.runs(chain)));
         if name == "nat" {
             if let Some(span) = first {
                 let text = self.context.excerpt(span);

@@ -6,9 +6,10 @@
 //! (`POSTROUTING`) forwarding and output: what they drop ends there all the same.
 //!
 //! What is not understood is kept as such: a match as a test that may hold, a target as an action that may
-//! accept, drop or go on; one that may do more to a packet (translation, copies, queues) is listed in
-//! [`Ruleset::havoc`] too. A `nat` table that translates makes every packet uncertain, since later packets of
-//! a connection are translated without meeting a rule.
+//! accept, drop or go on. A target that may do more to a packet (translation, copies, queues) is listed in
+//! [`Ruleset::havoc`] too; one that only sets what the model does not have (marks, sets, TTL) goes on, since
+//! everything that could read it is not understood. A `nat` table that translates makes every packet uncertain,
+//! since later packets of a connection are translated without meeting a rule.
 //!
 //! Fragments. A device that tracks connections reassembles before it filters, so that no rule ever sees a
 //! later fragment; it certainly does so if any rule asks for the connection's state or translates. If none
@@ -18,6 +19,7 @@
 
 mod addrtype;
 mod assemble;
+mod calls;
 mod condition;
 mod lines;
 mod lower;
@@ -71,12 +73,10 @@ impl Ruleset {
 /// Which program holds the rules of a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Backend {
-    /// The old kernel interface: `iptables-save … (legacy)`, or before 1.8.
-    Legacy,
-    /// iptables-nft: the rules are in the nftables ruleset too.
+    /// iptables-nft, which says `(nf_tables)` in its dumps: the rules are in the nftables ruleset too.
     Nft,
-    /// The dump does not say.
-    Unsaid,
+    /// The old kernel interface, or a dump that does not say.
+    Legacy,
 }
 
 /// Reads `iptables-save` (IPv4) or `ip6tables-save` (IPv6). `None` if it cannot be used; the reasons are in

@@ -33,16 +33,19 @@ pub(super) enum Verdict {
 /// What a target that is not understood may do to packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// It sets marks, counters, sets, or header fields that the model does not have.
+    /// It sets a mark, a counter, a set, or a header field that the model does not have, and goes on. Whatever
+    /// could read that (`-m mark`, `-m set`, `-m ttl`, a rule of `ip rule` with `fwmark`) is not understood
+    /// itself, so that nothing is lost.
     Quiet,
-    /// It keeps packets from the connection tracker, or gives them to another zone.
+    /// It keeps packets from the connection tracker, or gives them to another zone or a helper, and goes on.
+    /// No test of the state is understood then.
     Untracks,
     /// It may rewrite, copy, answer or divert packets.
     Havoc,
 }
 
-/// Targets that change nothing that the model has, except for tests that are not understood themselves (marks,
-/// sets). Any target that is not here, and not one of the verdicts, counts as [`Effect::Havoc`].
+/// Targets of [`Effect::Quiet`]. Any target that is not here, and not one of the verdicts, counts as
+/// [`Effect::Havoc`].
 const QUIET: &[&str] = &[
     "AUDIT",
     "CHECKSUM",
