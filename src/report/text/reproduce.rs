@@ -31,7 +31,7 @@ pub(super) fn command(finding: &Finding, report: &Report) -> Vec<String> {
         words.push(format!("--fragment {fragment}"));
     }
     if !finding.choices.is_empty() {
-        let nodes = last.hops.iter().skip(1).filter(|hop| !hop.is_segment);
+        let nodes = last.hops.iter().filter(|hop| !hop.is_segment && hop.place != from);
         words.extend(nodes.map(|hop| format!("--via {}", shell(&hop.place))));
     }
     words
