@@ -73,7 +73,6 @@ pub fn judge(
     progress.compiled();
     let judgements = judge.judge_all(&wanted, &|judgement| progress.judged(judgement));
     Report {
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         topology: network.name.clone(),
         input: path.display().to_string(),
         files: files(sources, first),

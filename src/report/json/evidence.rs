@@ -137,6 +137,7 @@ fn leg<'a>(leg: &'a Leg, sources: &'a SourceMap) -> LegJson<'a> {
             Sender::Adversary => "adversary",
             Sender::Accomplice => "accomplice",
             Sender::Honest => "honest",
+            Sender::Answer => "answer",
         },
         origin: &leg.origin,
         spoofed: leg.spoofed,
