@@ -114,6 +114,11 @@ fn a_listed_native_vlan_has_no_tag() {
     let network = network(builder(nodes, &["h1:eth0 s:p1", "r:eth1 s:up"]));
     assert_eq!(network.segment_at("h1:eth0"), network.segment_at("r:eth1"));
     assert_ne!(network.segment_at("h1:eth0"), network.segment_at("r:eth1.120"));
+    let vlan = |id: Option<crate::model::VlanId>| id.map(|id| network.vlans[id.index()].name.as_str());
+    assert_eq!(vlan(network.segment(network.segment_at("h1:eth0")).vlan), Some("app"));
+    assert_eq!(vlan(network.segment(network.segment_at("r:eth1.120")).vlan), Some("edge"));
+    assert_eq!(vlan(network.interface(network.at("r:eth1")).vlan), Some("app"));
+    assert_eq!(vlan(network.interface(network.at("s:up")).vlan), None);
 }
 
 #[test]
@@ -247,6 +252,17 @@ fn a_bridge_of_a_dump_joins_its_ports_and_tagged_ports() {
     let network = network(builder(nodes, &["h1:eth0 r:eth0", "r:eth1 s:up", "s:p1 h2:eth0"]));
     assert_eq!(network.segments.len(), 1);
     assert_eq!(network.names(&network.segments[0].attached), ["h1:eth0", "h2:eth0", "r:br0"]);
+}
+
+#[test]
+fn a_bridge_with_a_linked_port_is_not_open() {
+    let mut nodes = hosts(2);
+    nodes.push(node("router", "r", &[("eth0", "master=br0"), ("br0", "10.9.0.250/24")]));
+    let mut builder = builder(nodes, &["h1:eth0 r:eth0"]);
+    builder.set_cabling(Cabling::Unknown(place()));
+    let network = network(builder);
+    assert!(!network.may_join("h1:eth0", "h2:eth0"));
+    assert_eq!(network.segment_at("h1:eth0"), network.segment_at("r:br0"));
 }
 
 #[test]

@@ -350,6 +350,21 @@ fn contradictions() {
             "`ipv6` of `h:eth0` is declared `off`, but its own files say `on`",
         ),
     ]);
+    let dumped = |gateway: Stated<std::net::IpAddr>| {
+        changed(|n| {
+            n.routes = vec![route("0.0.0.0/0 10.1.0.1 dev=eth0")];
+            n.connected = [false; 2];
+            n.gateway = vec![gateway];
+        })
+    };
+    let address = |text: &str| text.parse::<std::net::IpAddr>().unwrap();
+    network(dumped(Stated::own(address("10.1.0.1"), place())));
+    network(dumped(Stated::inherited(address("10.1.0.9"), place())));
+    check(vec![(
+        dumped(Stated::own(address("10.1.0.9"), place())),
+        Code::Conflict,
+        "the gateway of `h` is declared 10.1.0.9, but its own files have no such default route",
+    )]);
     let mut assumed = two_routers(&[]);
     for reason in ["one", "two"] {
         assumed.assume(crate::model::Assumption::NoReflection, place(), word(reason));
