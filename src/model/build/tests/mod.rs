@@ -1,0 +1,4 @@
+//! The builder against small descriptions.
+
+mod describe;
+mod segments;
