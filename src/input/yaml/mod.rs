@@ -15,4 +15,6 @@ pub(crate) use scalar::Plain;
 pub(crate) use tree::{Entry, NodeRef, Tree};
 
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod tests;
