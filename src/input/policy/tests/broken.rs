@@ -23,7 +23,7 @@ fn said(text: &str) -> String {
         let text: String = text.chars().take(60).collect();
         let code = diagnostic.code.id();
         let _ = writeln!(out, "{severity}[{code}] {line}:{column} `{text}`: {}", diagnostic.message);
-        for label in &diagnostic.label {
+        if let Some(label) = &diagnostic.label {
             let _ = writeln!(out, "    label: {label}");
         }
         for related in &diagnostic.related {
@@ -31,7 +31,7 @@ fn said(text: &str) -> String {
                 (map.position(related.span), map.text(related.span).escape_debug().to_string());
             let _ = writeln!(out, "    also {}:{} `{text}`: {}", place.line, place.column, related.text);
         }
-        for help in &diagnostic.help {
+        if let Some(help) = &diagnostic.help {
             let _ = writeln!(out, "    help: {help}");
         }
     }
