@@ -21,6 +21,8 @@ pub(super) struct Component {
     switches: BTreeSet<NodeId>,
     /// The tags that its frames have somewhere, without none.
     tags: BTreeSet<u16>,
+    /// The VLANs that its ends call their frames without a tag.
+    untagged: BTreeSet<VlanId>,
     /// Its first place on a wire, and the tag there.
     first: Option<(usize, u16)>,
 }
@@ -62,6 +64,11 @@ pub(super) fn components(layer2: &Layer2) -> (Vec<Component>, Vec<usize>) {
     for (interface, spot) in &layer2.ports {
         found[of_spot[*spot]].ports.push(*interface);
     }
+    for (interface, spot) in layer2.attached.iter().chain(&layer2.ports) {
+        if matches!(layer2.spots[*spot], Spot::Wire(_, UNTAGGED)) {
+            found[of_spot[*spot]].untagged.extend(layer2.words[interface.index()].untagged());
+        }
+    }
     for component in &mut found {
         component.attached.sort_unstable();
         component.ports.sort_unstable();
@@ -75,8 +82,8 @@ pub(super) fn components(layer2: &Layer2) -> (Vec<Component>, Vec<usize>) {
 
 fn in_order(found: Vec<Component>, of_spot: Vec<usize>) -> (Vec<Component>, Vec<usize>) {
     let key = |component: &Component| {
-        let lead = component.attached.first().copied().min(component.ports.first().copied());
-        (component.first.unwrap_or((usize::MAX, UNTAGGED)), lead.or(component.attached.first().copied()))
+        let lead = component.attached.first().into_iter().chain(component.ports.first()).min();
+        (component.first.unwrap_or((usize::MAX, UNTAGGED)), lead.copied())
     };
     let mut numbered: Vec<(usize, Component)> = found.into_iter().enumerate().collect();
     numbered.sort_by_cached_key(|(_, component)| key(component));
@@ -95,18 +102,10 @@ impl Component {
     }
 
     /// The VLAN that it is, if it is exactly one by name.
-    pub(super) fn vlan(&self, work: &Work, layer2: &Layer2) -> Option<VlanId> {
-        let tags = self.tags.iter().filter_map(|tag| work.vlan_of_tag.get(tag).copied());
-        // The untagged frames of a router's or host's interface belong to the VLAN that it names.
-        let named = self.attached.iter().chain(&self.ports).flat_map(|id| {
-            let words = &layer2.words[id.index()];
-            words.access.or(words.native).map(|(vlan, _)| vlan)
-        });
-        let is_untagged = self.first.is_none_or(|(_, tag)| tag == UNTAGGED) || !self.switches.is_empty();
-        let mut all: Vec<VlanId> = tags.chain(named.filter(|_| is_untagged)).collect();
-        all.sort_unstable();
-        all.dedup();
-        (all.len() == 1).then(|| all[0])
+    pub(super) fn vlan(&self, work: &Work) -> Option<VlanId> {
+        let tags = self.tags.iter().filter_map(|tag| work.vlan_of_tag.get(tag));
+        let all: BTreeSet<VlanId> = tags.chain(&self.untagged).copied().collect();
+        all.first().copied().filter(|_| all.len() == 1)
     }
 
     /// What reports call it.

@@ -46,6 +46,11 @@ impl Words {
         self.access.is_some() || self.native.is_some() || self.trunk.is_some()
     }
 
+    /// The VLAN of the frames without a tag.
+    pub(super) fn untagged(&self) -> Option<VlanId> {
+        self.access.or(self.native).map(|(vlan, _)| vlan)
+    }
+
     /// The VLAN that an interface is in by name, if it is exactly one.
     pub(super) fn single(&self) -> Option<VlanId> {
         let trunk = self.trunk.iter().flat_map(|tags| match tags {

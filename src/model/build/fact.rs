@@ -188,12 +188,12 @@ fn settle_antispoof(work: &mut Work, id: InterfaceId, own: &InterfaceSpec) {
     let mut open: Option<UnknownId> = None;
     for family in Family::ALL {
         let dumped = own.dumped.antispoof[family as usize];
-        if let (Some(said), Some(shown)) = (own.antispoof.filter(|said| said.own), dumped) {
-            if said.value != shown.value {
-                let what = format!("`antispoof` of `{}`", work.label(id));
-                let words = [said.value.word(), shown.value.word()];
-                contradicts(work, &what, words, said.span, shown.span);
-            }
+        if let (Some(said), Some(shown)) = (own.antispoof.filter(|said| said.own), dumped)
+            && said.value != shown.value
+        {
+            let what = format!("`antispoof` of `{}`", work.label(id));
+            let words = [said.value.word(), shown.value.word()];
+            contradicts(work, &what, words, said.span, shown.span);
         }
         let known = dumped.map(|shown| shown.value).or(own.antispoof.map(|said| said.value));
         let receives = work.network.interface(id).segment.is_some();

@@ -98,7 +98,7 @@ impl Resolver {
         }
         let scope = match &route.table {
             TableName::Main => Scope::Vrf(None),
-            TableName::Vrf(name) => Scope::Vrf(work.vrfs.find(name).map(|position| VrfId::at(position))),
+            TableName::Vrf(name) => Scope::Vrf(work.vrfs.find(name).map(VrfId::at)),
             TableName::Dumped(_) => Scope::Any,
         };
         let family = match route.to.value {

@@ -120,17 +120,9 @@ pub(super) fn connect(work: &mut Work, wiring: &Wiring) -> Layer2 {
         ports: Vec::new(),
         joins: Vec::new(),
     };
-    for index in 0..layer2.parts.len() {
-        let ends_wire = matches!(layer2.parts[index], Part::Port | Part::Own);
-        if ends_wire && layer2.wire_of[index].is_none() {
-            let id = InterfaceId::at(index);
-            layer2.wire_of[index] = Some(layer2.wires.len());
-            let span = work.network.interface(id).span;
-            layer2.wires.push(Wire { span, ends: vec![id], link: None });
-        }
-    }
-    layer2.wires_joined = UnionFind::new(layer2.wires.len());
     let members = masters(work);
+    add_lone_wires(work, &mut layer2, &members);
+    layer2.wires_joined = UnionFind::new(layer2.wires.len());
     join_bridged_wires(&mut layer2, &members);
     switching::join_unaware(work, &mut layer2);
     join_bridged_tags(&mut layer2, &members);
@@ -139,6 +131,22 @@ pub(super) fn connect(work: &mut Work, wiring: &Wiring) -> Layer2 {
     attach_bare_trunks(work, &mut layer2);
     switching::possible_joins(work, &mut layer2);
     layer2
+}
+
+/// A wire for each interface that could end one but has no link.
+fn add_lone_wires(work: &Work, layer2: &mut Layer2, members: &BTreeMap<InterfaceId, InterfaceId>) {
+    let masters: FxHashSet<InterfaceId> = members.values().copied().collect();
+    for index in 0..layer2.parts.len() {
+        let ends_wire = matches!(layer2.parts[index], Part::Port | Part::Own);
+        if ends_wire && layer2.wire_of[index].is_none() {
+            let id = InterfaceId::at(index);
+            layer2.wire_of[index] = Some(layer2.wires.len());
+            let span = work.network.interface(id).span;
+            // A bridge or bond is inside its device: cables end at its ports.
+            let is_open = !masters.contains(&id);
+            layer2.wires.push(Wire { span, ends: vec![id], link: None, is_open });
+        }
+    }
 }
 
 /// The bridge or bond of each interface that is a port of one.

@@ -18,6 +18,8 @@ pub(super) struct Wire {
     pub(super) ends: Vec<InterfaceId>,
     /// The position of its link, if it is one.
     pub(super) link: Option<usize>,
+    /// Whether a cable that nobody described could be plugged in.
+    pub(super) is_open: bool,
 }
 
 /// What the interfaces are plugged into.
@@ -65,7 +67,7 @@ impl Resolver {
         for country in link.transit.iter().flatten() {
             check_country(work, country);
         }
-        let mut wire = Wire { span: link.span, ends: Vec::new(), link: Some(index) };
+        let mut wire = Wire { span: link.span, ends: Vec::new(), link: Some(index), is_open: false };
         let mut to_internet: Option<Span> = None;
         for end in &link.endpoints {
             match end {
@@ -147,7 +149,7 @@ impl Resolver {
                 }
             };
             let Some(end) = find_end(work, node, interface) else { continue };
-            let wire = Wire { span, ends: ends.clone(), link: None };
+            let wire = Wire { span, ends: ends.clone(), link: None, is_open: false };
             if self.is_free(work, end, span, &wire) {
                 self.uses[end.index()] = Some(span);
                 self.wiring.tunnel_of[end.index()] = Some(id);

@@ -1,10 +1,10 @@
 //! `cabling: unknown`: any two interfaces without a link may be wired together (SEMANTICS.md section 1.5).
 
 use super::layer2::{Layer2, Spot, UNTAGGED};
-use super::segment::{join, same_site};
+use super::segment::same_site;
 use super::spec::Cabling;
 use super::work::Work;
-use crate::model::{Existence, InterfaceId, Segment, SegmentId, Transit};
+use crate::model::{Existence, InterfaceId, Join, Segment, SegmentId, Transit};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Joins the segments of open interfaces through one possible segment for each tag: the cable that may be there.
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn make_hubs(work: &mut Work, layer2: &Layer2, segment_of: &dyn Fn(usize) -> Option<SegmentId>) {
     let Cabling::Unknown(span) = work.cabling else { return };
     let mut open: BTreeMap<usize, Vec<InterfaceId>> = BTreeMap::new();
-    for (number, wire) in layer2.wires.iter().enumerate().filter(|(_, wire)| wire.link.is_none()) {
+    for (number, wire) in layer2.wires.iter().enumerate().filter(|(_, wire)| wire.is_open) {
         open.entry(layer2.wire_root(number)).or_default().extend(&wire.ends);
     }
     let mut by_tag: BTreeMap<u16, BTreeMap<SegmentId, Vec<InterfaceId>>> = BTreeMap::new();
@@ -55,8 +55,8 @@ pub(super) fn make_hubs(work: &mut Work, layer2: &Layer2, segment_of: &dyn Fn(us
             joins: Vec::new(),
         });
         for segment in segments.keys() {
-            join(work, *segment, hub, unknown);
-            join(work, hub, *segment, unknown);
+            work.network.segments[segment.index()].joins.push(Join { to: hub, unknown });
+            work.network.segments[hub.index()].joins.push(Join { to: *segment, unknown });
         }
     }
 }

@@ -3,7 +3,9 @@
 use super::hop::Resolver;
 use super::names::visible;
 use super::possible::Neighbours;
-use super::spec::{Destination, LookupRuleSpec, LookupSpec, NodeSpec, RouteActionSpec, RouteSpec, TableName};
+use super::spec::{
+    Destination, LookupRuleSpec, LookupSpec, NodeSpec, RouteActionSpec, RouteSpec, Stated, TableName,
+};
 use super::work::Work;
 use crate::diag::{Code, Diagnostic};
 use crate::header::Family;
@@ -12,6 +14,7 @@ use crate::source::{Span, Spanned};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 pub(super) fn make_tables(work: &mut Work) {
     let nodes = std::mem::take(&mut work.nodes);
@@ -193,6 +196,10 @@ impl Maker {
                 work.findings.push(twice);
                 continue;
             }
+            if !spec.connected[family as usize] {
+                self.check_dumped_default(work, gateway);
+                continue;
+            }
             let Some(hop) = self.resolver.gateway(work, spec, gateway) else { continue };
             neighbours.note(work, self.node, &hop, gateway.span);
             let prefix = everything(family);
@@ -201,6 +208,30 @@ impl Maker {
             let route = Route { prefix, action, span: gateway.span, unknown: None };
             self.tables[0].1.push(Ranked { route, metric: 0 });
         }
+    }
+
+    /// A node whose routes are dumped has the default route of its dump; a gateway of its own may only confirm it.
+    fn check_dumped_default(&self, work: &mut Work, gateway: &Stated<IpAddr>) {
+        let prefix = everything(Family::of(gateway.value));
+        let defaults = || self.tables[0].1.iter().filter(|ranked| ranked.route.prefix == prefix);
+        let confirms = |action: &RouteAction| match action {
+            RouteAction::Send(hops) => hops.iter().any(|hop| hop.via == Some(gateway.value)),
+            RouteAction::Blackhole | RouteAction::Unreachable | RouteAction::Throw => false,
+        };
+        if !gateway.own || defaults().any(|ranked| confirms(&ranked.route.action)) {
+            return;
+        }
+        let message = format!(
+            "the gateway of `{}` is declared {}, but its own files have no such default route",
+            work.node_label(self.node),
+            gateway.value
+        );
+        let mut conflict = Diagnostic::error(Code::Conflict, gateway.span, message)
+            .help("remove the declaration, or dump the device again");
+        if let Some(shown) = defaults().next() {
+            conflict = conflict.also(shown.route.span, "the default route of the dump");
+        }
+        work.findings.push(conflict);
     }
 
     fn finish(mut self, work: &mut Work, spec: &NodeSpec) {

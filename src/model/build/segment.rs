@@ -4,15 +4,13 @@ use super::component::{Component, components, end_name, shorten};
 use super::layer2::Layer2;
 use super::link::Wiring;
 use super::open_cabling;
+use super::part::Part;
 use super::work::Work;
-use crate::model::{Existence, InterfaceId, Join, Segment, SegmentId, SiteId, Transit, UnknownId};
+use crate::model::{Existence, InterfaceId, Join, Segment, SegmentId, SiteId, Transit, UnknownId, VlanId};
 use crate::source::{Span, Spanned};
 use rustc_hash::FxHashMap;
 
 pub(super) fn make_segments(work: &mut Work, wiring: &Wiring, layer2: Layer2) {
-    for index in 0..work.interfaces.len() {
-        work.network.interfaces[index].vlan = layer2.words[index].single();
-    }
     let (components, of_spot) = components(&layer2);
     let mut lines = Lines::new(work, wiring);
     let mut segment_of = Vec::with_capacity(components.len());
@@ -34,7 +32,7 @@ pub(super) fn make_segments(work: &mut Work, wiring: &Wiring, layer2: Layer2) {
             attached: Vec::new(),
             ports: component.ports.clone(),
             transit,
-            vlan: component.vlan(work, &layer2),
+            vlan: component.vlan(work),
             existence: Existence::Described,
             tunnel: None,
             joins: Vec::new(),
@@ -43,20 +41,31 @@ pub(super) fn make_segments(work: &mut Work, wiring: &Wiring, layer2: Layer2) {
             work.attach(*interface, segment);
         }
     }
+    for index in 0..work.interfaces.len() {
+        let is_attached = work.network.interfaces[index].segment.is_some();
+        work.network.interfaces[index].vlan = vlan_of(&layer2, InterfaceId::at(index), is_attached);
+    }
     let segment_of_spot = |spot: usize| segment_of[of_spot[spot]];
-    for (from, to, unknown) in &layer2.joins {
-        if let (Some(from), Some(to)) = (segment_of_spot(*from), segment_of_spot(*to)) {
-            join(work, from, to, *unknown);
-        }
+    let joins = layer2.joins.iter().filter_map(|(from, to, unknown)| {
+        Some((segment_of_spot(*from)?, Join { to: segment_of_spot(*to)?, unknown: *unknown }))
+    });
+    let mut joins: Vec<(SegmentId, Join)> = joins.filter(|(from, join)| *from != join.to).collect();
+    // The first reason for a join is the one that is named.
+    joins.sort_by_key(|(from, join)| (*from, join.to));
+    joins.dedup_by_key(|(from, join)| (*from, join.to));
+    for (from, join) in joins {
+        work.network.segments[from.index()].joins.push(join);
     }
     open_cabling::make_hubs(work, &layer2, &segment_of_spot);
 }
 
-/// Lets a segment also give its frames to another one, unless it is known to do so already.
-pub(super) fn join(work: &mut Work, from: SegmentId, to: SegmentId, unknown: UnknownId) {
-    let joins = &mut work.network.segments[from.index()].joins;
-    if from != to && !joins.iter().any(|known| known.to == to) {
-        joins.push(Join { to, unknown });
+/// The VLAN that an interface is in, if it is in exactly one by name.
+fn vlan_of(layer2: &Layer2, interface: InterfaceId, is_attached: bool) -> Option<VlanId> {
+    let words = &layer2.words[interface.index()];
+    match layer2.parts[interface.index()] {
+        // By layer 3 it has its untagged frames; those of its trunk belong to its sub-interfaces.
+        Part::Own if is_attached => words.untagged(),
+        Part::Apart | Part::Sub { .. } | Part::Svi(_) | Part::Port | Part::Own => words.single(),
     }
 }
 

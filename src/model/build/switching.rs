@@ -5,7 +5,7 @@ use super::layer2::{Layer2, Spot, UNTAGGED};
 use super::names::visible;
 use super::part::Part;
 use super::work::Work;
-use crate::model::{InterfaceId, NodeId, Role};
+use crate::model::{InterfaceId, NodeId, Role, UnknownId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 
@@ -112,9 +112,15 @@ pub(super) fn possible_joins(work: &mut Work, layer2: &mut Layer2) {
             let Some(Spot::Wire(root, _)) = layer2.on_wire(port, UNTAGGED) else { continue };
             let tags = on_wire.get(&root).cloned().unwrap_or_default();
             match (&words.trunk, words.native) {
-                (Some(Tags::Auto(_)), _) => {
+                (Some(Tags::Auto(span)), _) => {
                     let vlans = inside.get(&switch).cloned().unwrap_or_default();
-                    join_auto(work, layer2, switch, port, &tags, &vlans);
+                    let label = work.label(port);
+                    let unknown = work.unknown(
+                        format!("which VLANs the other end makes `{label}` carry"),
+                        *span,
+                        format!("`trunk: [...]` or `access: ...` on `{label}`"),
+                    );
+                    join_auto(layer2, switch, port, &vlans, unknown, |tag| tags.contains(&tag));
                 }
                 (Some(Tags::These(_)), Some((_, native))) => {
                     if carried.get(&native).is_some_and(|ports| ports.iter().any(|other| *other != port)) {
@@ -149,23 +155,17 @@ fn carried_by_others(layer2: &Layer2, ports: &[InterfaceId]) -> FxHashMap<u16, V
 
 /// A port that lets the other end choose is a trunk of all VLANs if that wants it (dynamic trunking).
 fn join_auto(
-    work: &mut Work,
     layer2: &mut Layer2,
     switch: NodeId,
     port: InterfaceId,
-    tags: &BTreeSet<u16>,
     vlans: &BTreeSet<u16>,
+    unknown: UnknownId,
+    is_on_wire: impl Fn(u16) -> bool,
 ) {
-    let label = work.label(port);
-    let unknown = work.unknown(
-        format!("which VLANs the other end makes `{label}` carry"),
-        work.network.interface(port).span,
-        format!("`trunk: [...]` or `access: ...` on `{label}`"),
-    );
     for tag in vlans {
         let within = layer2.spot(Spot::Inside(switch, *tag));
-        for outer in [UNTAGGED, *tag] {
-            let Some(spot) = layer2.on_wire(port, outer).filter(|_| outer == UNTAGGED || tags.contains(tag))
+        for outer in BTreeSet::from([UNTAGGED, *tag]) {
+            let Some(spot) = layer2.on_wire(port, outer).filter(|_| outer == UNTAGGED || is_on_wire(outer))
             else {
                 continue;
             };

@@ -172,10 +172,4 @@ impl Work {
         let position = self.vlans.resolve(name, &mut self.findings)?;
         Some((VlanId::at(position), self.vlans.items().get(position)?.tag.value))
     }
-
-    /// The VLAN that a word names, without complaint: whether it is declared was said elsewhere.
-    pub(super) fn tag_of(&self, name: &str) -> Option<u16> {
-        let position = self.vlans.find(name)?;
-        self.vlans.items().get(position).map(|vlan| vlan.tag.value)
-    }
 }
