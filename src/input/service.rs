@@ -223,3 +223,63 @@ pub(crate) fn show(service: &Service) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceId;
+    use proptest::prelude::*;
+
+    fn service() -> impl Strategy<Value = Service> {
+        let range = |low: u8, high: u8| (low.min(high), low.max(high));
+        prop_oneof![
+            Just(Service::ANY),
+            any::<u8>().prop_map(Service::protocol),
+            (prop::sample::select(vec![6, 17, 33, 132, 136]), any::<u16>(), any::<u16>())
+                .prop_map(|(protocol, a, b)| Service::ports(protocol, a.min(b), a.max(b))),
+            (prop::sample::select(vec![1, 58]), any::<(u8, u8)>(), any::<(u8, u8)>(), any::<bool>())
+                .prop_map(move |(protocol, types, codes, narrow)| Service {
+                    icmp_types: if narrow { (types.0, types.0) } else { range(types.0, types.1) },
+                    icmp_codes: if narrow { range(codes.0, codes.1) } else { (0, u8::MAX) },
+                    ..Service::protocol(protocol)
+                }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_shown_is_read_as_the_same(service in service()) {
+            let text = show(&service);
+            prop_assert_eq!(read_word(&text).ok(), Some(service), "{}", text);
+        }
+    }
+
+    #[test]
+    fn one_service_or_several_in_a_description() {
+        let read = |text: &str| {
+            let mut diagnostics = Diagnostics::default();
+            // The text begins at byte 100 of its source, behind a quote.
+            let span = Span::new(SourceId(0), 100, 100 + text.len());
+            let services = read(text, span, &mut diagnostics);
+            let places = diagnostics.sorted().into_iter().filter_map(|d| d.span).map(|s| (s.start, s.end));
+            (services, places.collect::<Vec<_>>())
+        };
+        let web = Service::ports(proto::TCP, 443, 443);
+        let ping = Service::icmp(proto::ICMP, 8);
+        assert_eq!(read("tcp/443"), (Some(vec![web]), Vec::new()));
+        assert_eq!(read(" { tcp/443, icmp/echo-request } "), (Some(vec![web, ping]), Vec::new()));
+        assert_eq!(read("tcp/443, tpc/80, udp/x"), (None, vec![(109, 112), (121, 122)]));
+        assert_eq!(read("").0, None);
+        assert_eq!(read("proto-6").0, Some(vec![Service::protocol(proto::TCP)]));
+    }
+
+    #[test]
+    fn a_scalar_with_escapes_is_one_place() {
+        let mut diagnostics = Diagnostics::default();
+        let span = Span::new(SourceId(0), 10, 99);
+        assert_eq!(read("tpc/80", span, &mut diagnostics), None);
+        assert_eq!(diagnostics.sorted()[0].span, Some(span));
+    }
+}

@@ -180,9 +180,14 @@ impl<'a> Reader<'a> {
         header: Span,
         one: &mut dyn FnMut(&'a str) -> Parsed<'a, ()>,
     ) -> (&'a str, Span) {
+        let mut failed = false;
         loop {
             if text.starts_with('}') {
                 return (skip(&text[1..]), self.places.span(&text[..1]));
+            }
+            if text.is_empty() && failed {
+                // Whatever could not be read took the closing brace with it.
+                return (text, open);
             }
             if text.is_empty() || matches!(peek(text), "define" | "policy" | "nat") {
                 let name = self.places.text.get(header.start as usize..header.end as usize).unwrap_or("");
@@ -198,8 +203,8 @@ impl<'a> Reader<'a> {
                 return (&text[text.len()..], open);
             }
             match one(text) {
-                Ok((rest, ())) => text = rest,
-                Err(error) => text = self.recover(text, error, Level::Block),
+                Ok((rest, ())) => (text, failed) = (rest, false),
+                Err(error) => (text, failed) = (self.recover(text, error, Level::Block), true),
             }
         }
     }
