@@ -25,6 +25,7 @@ pub use route::{DumpedAction, DumpedHop, DumpedRoute, RouteDump};
 pub use rule::{DumpedRule, RuleAction, RuleDump};
 pub use sysctl::{RpFilter, Setting, SysctlDump};
 
+use crate::model::Unknown;
 use crate::source::Span;
 
 /// Whether one of a device's files was given. A missing file is an unknown, not an absence
@@ -103,6 +104,11 @@ impl Doubt {
     /// A doubt about something that may do anything with a packet.
     pub(crate) fn havoc(what: impl Into<String>, span: Span) -> Doubt {
         Doubt { havoc: true, ..Doubt::about(what, span) }
+    }
+
+    /// The doubt as an unknown of the model.
+    pub fn to_unknown(&self) -> Unknown {
+        Unknown { what: self.what.clone(), span: Some(self.span), settle: self.settle.clone() }
     }
 
     /// The same doubt with another way out.

@@ -8,7 +8,7 @@ use super::target::{Effect, Verdict};
 use super::{Backend, Context, Ruleset};
 use crate::diag::Diagnostics;
 use crate::input::dump::Doubt;
-use crate::model::{Action, Chain, Filter, LedgerEntry, Rule, Stage, Test, UnknownId};
+use crate::model::{Action, Chain, Filter, LedgerEntry, Match, Rule, Stage, Test, UnknownId};
 use crate::source::Span;
 use std::collections::BTreeMap;
 
@@ -70,10 +70,15 @@ fn nat_binds(table: &ParsedTable) -> bool {
 fn asks_state(table: &ParsedTable) -> Option<Span> {
     let rules = table.chains.iter().flat_map(|chain| &chain.rules);
     let mut matches = rules.flat_map(|rule| &rule.conditions).flat_map(|condition| match &condition.holds {
-        Holds::Any(lists) => lists.as_slice(),
-        Holds::Fragment { .. } => &[],
+        Holds::All(matches) => matches.as_slice(),
+        Holds::Fragment { .. } | Holds::Never => &[],
     });
-    matches.find_map(|list| list.iter().find(|one| matches!(one.test, Test::State(_))).map(|one| one.span))
+    let is_state = |one: &Match| matches!(one.test, Test::State(_));
+    let asks = |one: &Match| match &one.test {
+        Test::Any(any) => any.iter().any(is_state),
+        _ => is_state(one),
+    };
+    matches.find(|one| asks(one)).map(|one| one.span)
 }
 
 struct Assembly<'c, 's> {
@@ -200,7 +205,9 @@ impl<'c, 's> Assembly<'c, 's> {
         Ruleset {
             family: self.context.family,
             backend: dump.backend,
-            filter: Filter { name, span, chains: self.chains, tracks: true },
+            filter: Filter { name, span, chains: self.chains, tracks: self.context.tracks },
+            type_tests: std::mem::take(&mut self.context.type_tests),
+            reassembly: self.context.reassembly,
             unknowns: std::mem::take(&mut self.context.unknowns),
             hooks,
             havoc: self.havoc,

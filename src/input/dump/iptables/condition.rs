@@ -17,8 +17,10 @@ pub(super) struct Condition {
 /// What must hold for a condition.
 #[derive(Debug, Clone)]
 pub(super) enum Holds {
-    /// All matches of one of the lists. No list: never. An empty list: always.
-    Any(Vec<Vec<Match>>),
+    /// All of these; none is always.
+    All(Vec<Match>),
+    /// It never holds.
+    Never,
     /// The packet is a later fragment, or is none.
     Fragment {
         /// Whether it must be one.
@@ -29,29 +31,33 @@ pub(super) enum Holds {
 }
 
 impl Condition {
+    /// All of several tests; none of them is always.
+    pub(super) fn all(matches: Vec<Match>) -> Condition {
+        Condition { holds: Holds::All(matches), looks_inside: false }
+    }
+
     /// What holds for every packet.
     pub(super) fn always() -> Condition {
-        Condition { holds: Holds::Any(vec![Vec::new()]), looks_inside: false }
+        Condition::all(Vec::new())
     }
 
     /// What holds for no packet.
     pub(super) fn never() -> Condition {
-        Condition { holds: Holds::Any(Vec::new()), looks_inside: false }
+        Condition { holds: Holds::Never, looks_inside: false }
     }
 
     /// One test.
     pub(super) fn test(test: Test, negated: bool, span: Span) -> Condition {
-        Condition { holds: Holds::Any(vec![vec![Match { test, negated, span }]]), looks_inside: false }
+        Condition::all(vec![Match { test, negated, span }])
     }
 
-    /// All of several tests.
-    pub(super) fn all(matches: Vec<Match>) -> Condition {
-        Condition { holds: Holds::Any(vec![matches]), looks_inside: false }
-    }
-
-    /// One of several lists of tests.
-    pub(super) fn any(lists: Vec<Vec<Match>>) -> Condition {
-        Condition { holds: Holds::Any(lists), looks_inside: false }
+    /// One of several tests; or, turned round, none of them.
+    pub(super) fn any(mut tests: Vec<Match>, negated: bool, span: Span) -> Condition {
+        match negated {
+            true => Condition::all(tests.into_iter().map(|one| Match { negated: true, ..one }).collect()),
+            false if tests.len() == 1 => Condition::all(std::mem::take(&mut tests)),
+            false => Condition::test(Test::Any(tests), false, span),
+        }
     }
 
     /// The same, looking beyond the IP header.

@@ -4,6 +4,7 @@ use super::rule::{self, ParsedRule};
 use super::token::{self, Token};
 use super::{Backend, Context};
 use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
+use crate::header::Family;
 use crate::source::{Span, Spanned};
 use std::collections::BTreeMap;
 
@@ -128,16 +129,17 @@ impl Reader {
         if version.contains("(nf_tables)") {
             self.dump.backend = Backend::Nft;
         }
-        let word = version.split_ascii_whitespace().next().unwrap_or("");
-        let other = ["iptables-save", "ip6tables-save", "xtables-save"].into_iter().find(|w| *w == word);
-        match other {
-            Some(other) if other != context.command() && other != "xtables-save" => {
-                let message = format!("this dump was made by `{other}`, not by `{}`", context.command());
-                Err(Diagnostic::error(Code::Conflict, span, message)
-                    .help("the other key of `config` takes it"))
-            }
-            Some(_) | None => Ok(()),
+        // `iptables-save`, `ip6tables-nft-save`, …; `xtables-save` is either.
+        let family = match version {
+            _ if version.starts_with("iptables-") => Some(Family::V4),
+            _ if version.starts_with("ip6tables-") => Some(Family::V6),
+            _ => None,
+        };
+        if family.is_none_or(|family| family == context.family) {
+            return Ok(());
         }
+        let message = format!("this dump is not one of `{}`", context.command());
+        Err(Diagnostic::error(Code::Conflict, span, message).help("the other key of `config` takes it"))
     }
 
     fn begin(&mut self, name: &str, span: Span) -> Outcome {

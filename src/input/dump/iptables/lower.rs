@@ -6,12 +6,8 @@ use super::condition::{Condition, Holds};
 use super::rule::ParsedRule;
 use super::target::{Effect, Verdict};
 use crate::header::Fragment;
-use crate::model::{Action, Match, Rule, Test, UnknownId};
+use crate::model::{Action, Match, Rule, Service, Test, UnknownId};
 use crate::source::Span;
-
-/// How many rules of the model one rule of a dump may become. Only conditions that hold for one of several
-/// reasons multiply, and each has two or three.
-const ALTERNATIVES_MAX: usize = 64;
 
 /// Where the rules of a chain stand.
 #[derive(Clone, Copy)]
@@ -45,6 +41,33 @@ enum Part {
     Later,
 }
 
+/// Whether a test looks at what only the first fragment has. (So does the protocol of IPv6; but a later
+/// fragment of another protocol fits in no case.)
+fn asks_inside(test: &Test) -> bool {
+    match test {
+        Test::SourcePort(_) | Test::DestinationPort(_) | Test::EitherPort(_) | Test::TcpFlags { .. } => true,
+        Test::Service(services) => services.iter().any(Service::names_ports),
+        _ => false,
+    }
+}
+
+/// Makes a test of the state, or the part of it that is one, not understood.
+fn forget_state(test: &mut Test, unknown: UnknownId) {
+    match test {
+        Test::State(_) => *test = Test::Unknown(unknown),
+        Test::Any(any) => any.iter_mut().for_each(|one| forget_state(&mut one.test, unknown)),
+        _ => {}
+    }
+}
+
+/// Whether a test, or part of it, is not understood.
+fn holds_unknown(test: &Test) -> bool {
+    match test {
+        Test::Any(any) => any.iter().any(|one| holds_unknown(&one.test)),
+        test => matches!(test, Test::Unknown(_)),
+    }
+}
+
 impl Lowering<'_, '_, '_> {
     pub(super) fn rules(&mut self, parsed: &[ParsedRule]) -> Vec<Rule> {
         let mut rules = Vec::with_capacity(parsed.len());
@@ -54,7 +77,7 @@ impl Lowering<'_, '_, '_> {
             let actions = self.actions(rule);
             if self.comes_back(rule) {
                 // Nothing depends on whether it fits: a test that is not understood must not take anything away.
-                let certain = |one: &Match| !matches!(one.test, Test::Unknown(_));
+                let certain = |one: &Match| !holds_unknown(&one.test);
                 lists.iter_mut().for_each(|list| list.retain(certain));
             }
             for action in actions {
@@ -90,6 +113,10 @@ impl Lowering<'_, '_, '_> {
             Verdict::Reject => vec![Action::Reject],
             Verdict::Continue | Verdict::Log(_) => vec![Action::Continue],
             Verdict::Return => vec![policy.unwrap_or(Action::Return)],
+            // A chain that only logs changes nothing, whatever it asks; nor may what it asks and we do not
+            // understand.
+            Verdict::Jump(to) if self.place.used.comes_back[*to] => vec![Action::Continue],
+            Verdict::Goto(to) if self.place.used.comes_back[*to] => vec![policy.unwrap_or(Action::Return)],
             Verdict::Jump(to) => vec![Action::Jump(self.place.offset + to)],
             Verdict::Goto(to) => match policy {
                 Some(policy) => vec![Action::Jump(self.place.offset + to), policy],
@@ -109,50 +136,45 @@ impl Lowering<'_, '_, '_> {
         let looks_inside = rule.conditions.iter().any(|condition| condition.looks_inside);
         let asks = rule.conditions.iter().find_map(|condition| match condition.holds {
             Holds::Fragment { later, .. } => Some(later),
-            Holds::Any(_) => None,
+            Holds::All(_) | Holds::Never => None,
         });
         if self.context.tracks {
             // Reassembled before: no packet is a later fragment.
-            return if asks == Some(true) { Vec::new() } else { self.product(rule, Part::Any) };
+            return if asks == Some(true) {
+                Vec::new()
+            } else {
+                self.matches(rule, Part::Any).into_iter().collect()
+            };
         }
         if self.comes_back(rule) || (!looks_inside && asks.is_none()) {
-            return self.product(rule, Part::Any);
+            return self.matches(rule, Part::Any).into_iter().collect();
         }
         let mut lists = Vec::new();
         if asks != Some(true) {
-            lists.extend(self.product(rule, Part::Early));
+            lists.extend(self.matches(rule, Part::Early));
         }
         // A rule that asks for a later fragment and for what it does not have fits nothing.
         if !(asks == Some(true) && looks_inside) {
-            lists.extend(self.product(rule, Part::Later));
+            lists.extend(self.matches(rule, Part::Later));
         }
         lists
     }
 
-    /// Every way to choose one list of each condition.
-    fn product(&mut self, rule: &ParsedRule, part: Part) -> Vec<Vec<Match>> {
-        let mut lists = vec![self.of_part(rule, part)];
+    /// The matches of a rule for a part of the packets; `None` if it fits none of them.
+    fn matches(&mut self, rule: &ParsedRule, part: Part) -> Option<Vec<Match>> {
+        let mut matches = self.of_part(rule, part);
         for Condition { holds, .. } in &rule.conditions {
-            let Holds::Any(any) = holds else { continue };
-            if lists.len() * any.len() > ALTERNATIVES_MAX {
-                let condition = self.context.not_understood(rule.span);
-                let Holds::Any(one) = condition.holds else { continue };
-                return one;
+            match holds {
+                Holds::All(all) => matches.extend_from_slice(all),
+                Holds::Never => return None,
+                Holds::Fragment { .. } => {}
             }
-            let longer = |list: &Vec<Match>| {
-                let list = list.clone();
-                any.iter().map(move |more| [list.as_slice(), more.as_slice()].concat())
-            };
-            lists = match any.as_slice() {
-                [only] => {
-                    lists.iter_mut().for_each(|list| list.extend_from_slice(only));
-                    lists
-                }
-                _ => lists.iter().flat_map(longer).collect(),
-            };
         }
-        lists.retain_mut(|list| self.adapt(list));
-        lists
+        if part == Part::Later {
+            // A later fragment shows none of these; whether the device has put it back together is not known.
+            matches.retain(|one| !asks_inside(&one.test));
+        }
+        self.adapt(&mut matches).then_some(matches)
     }
 
     /// Turns tests into what they mean in this chain; whether the list can hold at all.
@@ -162,8 +184,10 @@ impl Lowering<'_, '_, '_> {
         let mut possible = true;
         list.retain_mut(|one| {
             let sight = match one.test {
-                Test::State(_) => {
-                    one.test = self.place.stateless.map_or(one.test.clone(), Test::Unknown);
+                Test::State(_) | Test::Any(_) => {
+                    if let Some(unknown) = self.place.stateless {
+                        forget_state(&mut one.test, unknown);
+                    }
                     Sight::Exact
                 }
                 Test::InName(_) => sees_in,
@@ -189,7 +213,7 @@ impl Lowering<'_, '_, '_> {
     fn of_part(&mut self, rule: &ParsedRule, part: Part) -> Vec<Match> {
         let written = rule.conditions.iter().find_map(|condition| match condition.holds {
             Holds::Fragment { span, .. } => Some(span),
-            Holds::Any(_) => None,
+            Holds::All(_) | Holds::Never => None,
         });
         let span = written.unwrap_or(rule.span);
         let one = |test: Test| Match { test, negated: false, span };

@@ -60,6 +60,7 @@ pub(super) fn option(reader: &mut RuleReader<'_, '_, '_>, name: &str, opening: O
         "--dst-range" => range(reader, opening, Test::Destination)?,
         "--ctstate" | "--state" => state(reader, opening)?,
         "--src-type" | "--dst-type" => addrtype::option(reader, name == "--src-type", opening)?,
+        "--limit-iface-in" | "--limit-iface-out" => reader.limit_to_interface(opening),
         "--comment" => {
             let mut opening = opening;
             reader.value(&mut opening)?;
@@ -216,12 +217,7 @@ fn state_condition(
     negated: bool,
     span: Span,
 ) -> Condition {
-    let one = |test: Test| crate::model::Match { test, negated, span };
-    let own = (!states.is_empty()).then(|| one(Test::State(states)));
-    let foreign = translated.then(|| one(reader.context.translation_test(span)));
-    let both = own.into_iter().chain(foreign);
-    match negated {
-        true => Condition::all(both.collect()),
-        false => Condition::any(both.map(|test| vec![test]).collect()),
-    }
+    let own = (!states.is_empty()).then(|| plain(Test::State(states), span));
+    let foreign = translated.then(|| plain(reader.context.translation_test(span), span));
+    Condition::any(own.into_iter().chain(foreign).collect(), negated, span)
 }

@@ -13,9 +13,11 @@
 //!
 //! Fragments. A device that tracks connections reassembles before it filters, so that no rule ever sees a
 //! later fragment; it certainly does so if any rule asks for the connection's state or translates. If none
-//! does, another table may make it do so, or nothing. Then each rule that looks beyond the IP header is two:
-//! one for whole packets and first fragments; and one for later fragments that *may* match what the datagram
-//! would (if the device reassembles), and certainly matches nothing (if it does not). So both readings hold.
+//! does, another table may make it do so, or nothing. Then each rule that looks beyond the IP header becomes
+//! two: one for whole packets and first fragments; and one for later fragments that *may* match whatever they
+//! belong to (if the device reassembles, their datagram decides), and certainly matches nothing (if it does
+//! not, the kernel sees no ports there). So both readings hold in both worlds. `assume: reassembled` makes the
+//! first rule be for all packets and the second for none.
 
 mod addrtype;
 mod assemble;
@@ -59,6 +61,10 @@ pub struct Ruleset {
     /// The unknowns that ask whether a connection is translated (`--ctstate DNAT`). They never hold on a
     /// device where nothing translates.
     pub(super) translation_tests: Vec<UnknownId>,
+    /// The unknowns that ask for a type of address that only the routes of the device tell, in order.
+    pub(super) type_tests: BTreeMap<UnknownId, (TypeTest, Side)>,
+    /// The unknown of the rules for later fragments, if there are such rules.
+    pub(super) reassembly: Option<UnknownId>,
     /// The number of rules of each chain, by table and chain.
     rules: BTreeMap<(String, String), usize>,
 }
@@ -68,6 +74,25 @@ impl Ruleset {
     pub fn rules_in(&self, table: &str, chain: &str) -> Option<usize> {
         self.rules.get(&(table.to_owned(), chain.to_owned())).copied()
     }
+}
+
+/// A type of address that the `local` table of the device knows (`-m addrtype`, IPv4), beside those that have
+/// it everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TypeTest {
+    /// The broadcast addresses of own subnets.
+    Broadcast,
+    /// Anycast addresses.
+    Anycast,
+}
+
+/// Which address of a packet is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The source.
+    Source,
+    /// The destination.
+    Destination,
 }
 
 /// Which program holds the rules of a dump.
@@ -97,6 +122,7 @@ struct Context<'s> {
     family: Family,
     unknowns: Vec<Unknown>,
     translation_tests: Vec<UnknownId>,
+    type_tests: BTreeMap<UnknownId, (TypeTest, Side)>,
     /// Whether some rule makes the device track connections.
     tracks: bool,
     /// Whether it reassembles fragments, once a rule has needed to ask.
@@ -110,13 +136,13 @@ const EXCERPT_CHARACTERS_MAX: usize = 80;
 
 impl<'s> Context<'s> {
     fn new(source: &'s Source, id: SourceId, family: Family) -> Context<'s> {
-        let (unknowns, translation_tests) = (Vec::new(), Vec::new());
         Context {
             source,
             id,
             family,
-            unknowns,
-            translation_tests,
+            unknowns: Vec::new(),
+            translation_tests: Vec::new(),
+            type_tests: BTreeMap::new(),
             tracks: false,
             reassembly: None,
             claims: None,
@@ -153,6 +179,15 @@ impl<'s> Context<'s> {
     fn unknown(&mut self, what: String, span: Span, settle: String) -> UnknownId {
         self.unknowns.push(Unknown { what, span: Some(span), settle });
         UnknownId::at(self.unknowns.len() - 1)
+    }
+
+    /// A test that asks whether an address has a type.
+    fn type_test(&mut self, kind: TypeTest, side: Side, span: Span) -> Test {
+        let text = self.excerpt(span);
+        let settle = "`routes:` in `config`, with the dump of `ip -j route show table all`";
+        let id = self.unknown(format!("which addresses `{text}` means"), span, settle.to_owned());
+        self.type_tests.insert(id, (kind, side));
+        Test::Unknown(id)
     }
 
     /// A test that asks whether the connection is translated.

@@ -8,7 +8,7 @@ use super::target::{self, Verdict};
 use super::token::Token;
 use super::values::{self, Addresses};
 use crate::diag::{Code, Diagnostic, suggest};
-use crate::header::{Family, proto};
+use crate::header::{AddressRange, Family, proto};
 use crate::model::{Match, Test};
 use crate::source::{Span, Spanned};
 
@@ -35,6 +35,10 @@ pub(super) struct RuleReader<'c, 'a, 's> {
     protocol: Option<u8>,
     /// What needs a protocol, and which ones will do.
     needs: Vec<(Span, &'static [u8])>,
+    /// The conditions of `-m addrtype`, with their places.
+    address_types: Vec<(usize, Span)>,
+    /// Whether they look at one interface only, so that none means what it says.
+    limited: bool,
     /// Words of a match that is not understood; further options of it are added.
     foreign: Option<Span>,
 }
@@ -99,6 +103,8 @@ pub(super) fn read(
         verdict_span: None,
         protocol: None,
         needs: Vec::new(),
+        address_types: Vec::new(),
+        limited: false,
         foreign: None,
     };
     while let Some(token) = reader.next() {
@@ -112,6 +118,7 @@ pub(super) fn read(
     }
     reader.close_foreign();
     reader.check_needs()?;
+    reader.limit_address_types();
     let RuleReader { conditions, verdict, .. } = reader;
     Ok(ParsedRule { span, conditions, verdict })
 }
@@ -153,6 +160,27 @@ impl<'a> RuleReader<'_, 'a, '_> {
     pub(super) fn push(&mut self, condition: Condition, span: Span) {
         self.context.claim(span);
         self.conditions.push(condition);
+    }
+
+    /// Adds a condition on the type of an address.
+    pub(super) fn push_address_type(&mut self, condition: Condition, span: Span) {
+        self.address_types.push((self.conditions.len(), span));
+        self.push(condition, span);
+    }
+
+    /// Takes `--limit-iface-in` or `--limit-iface-out`: an own address of another interface is `UNICAST` then.
+    pub(super) fn limit_to_interface(&mut self, opening: Opening) {
+        self.limited = true;
+        self.context.claim(opening.span);
+    }
+
+    fn limit_address_types(&mut self) {
+        if !self.limited {
+            return;
+        }
+        for (index, span) in std::mem::take(&mut self.address_types) {
+            self.conditions[index] = self.context.not_understood(span);
+        }
     }
 
     /// Remembers that a condition needs one of some protocols.
@@ -263,11 +291,7 @@ impl<'a> RuleReader<'_, 'a, '_> {
         Ok(())
     }
 
-    fn addresses(
-        &mut self,
-        mut opening: Opening,
-        test: fn(Vec<crate::header::AddressRange>) -> Test,
-    ) -> Outcome<()> {
+    fn addresses(&mut self, mut opening: Opening, test: fn(Vec<AddressRange>) -> Test) -> Outcome<()> {
         let text = self.value(&mut opening)?;
         let parsed = values::addresses(text.value, self.context.family);
         let parsed = parsed.map_err(|message| Diagnostic::error(Code::Address, text.span, message))?;
@@ -282,10 +306,14 @@ impl<'a> RuleReader<'_, 'a, '_> {
     pub(super) fn push_addresses(
         &mut self,
         addresses: Addresses,
-        test: fn(Vec<crate::header::AddressRange>) -> Test,
+        test: fn(Vec<AddressRange>) -> Test,
         opening: Opening,
     ) {
+        let all =
+            |ranges: &[AddressRange]| ranges.iter().any(|range| *range == AddressRange::all(range.family()));
         let condition = match addresses {
+            Addresses::Ranges(ranges) if all(&ranges) && opening.negated => Condition::never(),
+            Addresses::Ranges(ranges) if all(&ranges) => Condition::always(),
             Addresses::Ranges(ranges) => Condition::test(test(ranges), opening.negated, opening.span),
             Addresses::Unclear => self.context.not_understood(opening.span),
         };

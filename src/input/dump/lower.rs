@@ -1,1 +1,0 @@
-//! From names to numbers: what the builder calls when it knows a node's interfaces.
