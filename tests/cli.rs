@@ -86,7 +86,6 @@ fn wrong_usage_is_told_on_standard_error() {
         &["check", "-q", "-v", "x"],
         &["check", "--max-causes", "0", "x"],
         &["check", "--threads", "many", "x"],
-        &["check", "--as-of", "2026-02-30", "x"],
         &["check", "--color", "sometimes", "x"],
         &["check", "-f", "jsno", "x"],
         &["check", "-f", "json=", "x"],

@@ -2,7 +2,6 @@
 
 use super::output::Request;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use isoaudit::input::policy::Date;
 use std::path::PathBuf;
 
 /// What `--help` says below the options.
@@ -110,9 +109,6 @@ pub(crate) struct SourceArgs {
     /// Bytes that one input file may have
     #[arg(long, value_name = "BYTES", default_value_t = isoaudit::source::DEFAULT_MAX_BYTES)]
     pub(crate) max_bytes: u64,
-    /// Read rules with `until` as of this day; without it, whether they are in force is not known
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
-    pub(crate) as_of: Option<Date>,
 }
 
 /// Where answers go.
@@ -285,11 +281,6 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(number) => Ok(number),
         Err(_) => Err("it must be a whole number".to_owned()),
     }
-}
-
-/// `2027-03-31`, a day that exists.
-fn date(text: &str) -> Result<Date, String> {
-    Date::read(text).ok_or_else(|| "it must be a day of the calendar, as in 2027-03-31".to_owned())
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ fn judge(
     for input in inputs {
         progress.begin(&input.name);
         let first = sources.len();
-        match pipeline::read(sources, &input, arguments.source.as_of) {
+        match pipeline::read(sources, &input) {
             Ok(description) => read.push((input, first, description)),
             Err(diagnostics) => wrong.append(diagnostics),
         }

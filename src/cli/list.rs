@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &ListArgs, console: &Console) -> Outcome {
 
 fn listing(arguments: &ListArgs, sources: &mut SourceMap) -> Result<Listing, Failure> {
     let input = single(&arguments.input, &arguments.source)?;
-    let read = pipeline::read(sources, &input, arguments.source.as_of);
+    let read = pipeline::read(sources, &input);
     let Description { network, .. } = read.map_err(|wrong| Failure::input(wrong, std::mem::take(sources)))?;
     let text = arguments.selector.as_str();
     let id = sources.add("command line", text);

@@ -37,7 +37,7 @@ fn trace(arguments: &TraceArgs, sources: &mut SourceMap) -> Result<Trace, Failur
     }
     packets.push(Words::of(arguments));
     let input = single(&arguments.input, &arguments.description)?;
-    let read = pipeline::read(sources, &input, arguments.description.as_of);
+    let read = pipeline::read(sources, &input);
     let Description { network, .. } = read.map_err(|wrong| Failure::input(wrong, std::mem::take(sources)))?;
     let mut wrong = Diagnostics::default();
     let starts: Vec<Start> =
