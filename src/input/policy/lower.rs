@@ -6,9 +6,7 @@
 //! A list of one interface (`policy-in`, `policy-out`) runs the forward chain: see
 //! [`check_list`](super::check_list).
 
-use super::ast::{
-    Clause, ClauseKind, Date, File, Flags, Policy, Rule as RuleText, StateSet, Verb,
-};
+use super::ast::{Clause, ClauseKind, Date, File, Flags, Policy, Rule as RuleText, StateSet, Verb};
 use super::meaning::{Direction, Meaning};
 use super::names::Names;
 use super::resolve::{Definitions, Resolver, Topic, resolver, says_self};

@@ -78,12 +78,20 @@ fn build(
     let mut builder = NetworkBuilder::new(merged.name.map_or("network", |name| name.value));
     builder.set_cabling(lower::cabling(merged));
     lower::sites(merged).into_iter().for_each(|site| builder.add_site(site));
-    lower::zones(merged).into_iter().for_each(|zone| drop(builder.add_zone(zone)));
+    lower::zones(merged).into_iter().for_each(|zone| {
+        builder.add_zone(zone);
+    });
     lower::vlans(merged).into_iter().for_each(|vlan| builder.add_vlan(vlan));
-    lower::vrfs(merged).into_iter().for_each(|vrf| drop(builder.add_vrf(vrf)));
+    lower::vrfs(merged).into_iter().for_each(|vrf| {
+        builder.add_vrf(vrf);
+    });
     // The policies refer to these by position, so they come first.
-    policies.unknowns.into_iter().for_each(|unknown| drop(builder.add_unknown(unknown)));
-    policies.filters.into_iter().for_each(|filter| drop(builder.add_filter(filter)));
+    policies.unknowns.into_iter().for_each(|unknown| {
+        builder.add_unknown(unknown);
+    });
+    policies.filters.into_iter().for_each(|filter| {
+        builder.add_filter(filter);
+    });
     policies.ledger.into_iter().for_each(|entry| builder.add_ledger(entry));
     for (assumption, span, reason) in &merged.assume {
         builder.assume(*assumption, *span, lower::owned(*reason));

@@ -17,13 +17,19 @@ pub(crate) fn skeleton(
 ) -> Option<Network> {
     let mut builder = NetworkBuilder::new("");
     sites(merged).into_iter().for_each(|site| builder.add_site(SiteSpec { jurisdiction: None, ..site }));
-    zones(merged).into_iter().for_each(|zone| drop(builder.add_zone(zone)));
-    vrfs(merged).into_iter().for_each(|vrf| drop(builder.add_vrf(vrf)));
+    zones(merged).into_iter().for_each(|zone| {
+        builder.add_zone(zone);
+    });
+    vrfs(merged).into_iter().for_each(|vrf| {
+        builder.add_vrf(vrf);
+    });
     for (tag, entry) in (1..=4094).cycle().zip(&merged.vlans) {
         let name = super::owned(entry.name);
         builder.add_vlan(VlanSpec { tag: Spanned::new(tag, name.span), name });
     }
-    filters.into_iter().for_each(|filter| drop(builder.add_filter(filter)));
+    filters.into_iter().for_each(|filter| {
+        builder.add_filter(filter);
+    });
     for settled in nodes {
         let mut node = NodeSpec::new(super::owned(settled.name));
         let interfaces = settled.node.interfaces.iter().flat_map(|map| &map.entries);
