@@ -3,7 +3,7 @@
 use super::owned;
 use crate::claim::selector::{self, Selector};
 use crate::claim::{Claim, Confined, Door, Except, Isolated, OnlyVia, Reachable, Severity, Statement};
-use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::input::decode::{List, Many, Text, shorten};
 use crate::input::service;
 use crate::input::topology::syntax;
@@ -195,7 +195,7 @@ impl Reader<'_> {
             );
         };
         let Some((_, found)) = network.nodes_by_id().find(|(_, known)| known.name == node) else {
-            let help = suggest(node, network.nodes.iter().map(|node| node.name.as_str()));
+            let help = self.out.suggest(node, network.nodes.iter().map(|node| node.name.as_str()));
             return self.no_door(
                 Code::UnknownName,
                 door.span,
@@ -207,7 +207,7 @@ impl Reader<'_> {
         match own.clone().find(|id| network.interface(*id).name == interface) {
             Some(id) => Some(Door::Interface(id)),
             None => {
-                let help = suggest(interface, own.map(|id| network.interface(id).name.as_str()));
+                let help = self.out.suggest(interface, own.map(|id| network.interface(id).name.as_str()));
                 self.no_door(
                     Code::UnknownName,
                     door.span,
@@ -241,7 +241,7 @@ impl Reader<'_> {
             };
             let help = match several {
                 true => Some("give them different names".to_owned()),
-                false => suggest(policy, network.filters.iter().map(|filter| filter.name.as_str())),
+                false => self.out.suggest(policy, network.filters.iter().map(|filter| filter.name.as_str())),
             };
             return self.no_door(Code::UnknownName, span, message, help);
         };
@@ -255,7 +255,7 @@ impl Reader<'_> {
             .collect();
         if doors.is_empty() {
             let names: HashSet<&str> = rules.map(|(_, _, rule)| rule.name.as_str()).collect();
-            let help = suggest(name, names);
+            let help = self.out.suggest(name, names);
             return self.no_door(
                 Code::UnknownName,
                 span,
