@@ -11,14 +11,21 @@ use crate::model::{FilterId, Network, Service};
 use crate::source::{Span, Spanned};
 use std::collections::HashSet;
 
-/// The claims of a description. What is wrong with them is reported, and such claims are missing.
-pub(crate) fn claims(declared: &[syntax::Claim<'_>], network: &Network, out: &mut Diagnostics) -> Vec<Claim> {
-    let mut reader = Reader { network, out };
+/// The claims of a description. What is wrong with them is reported, and such claims are missing. If
+/// `rules_lost`, rules that could not be read are missing from the network and cannot be missed here.
+pub(crate) fn claims(
+    declared: &[syntax::Claim<'_>],
+    network: &Network,
+    rules_lost: bool,
+    out: &mut Diagnostics,
+) -> Vec<Claim> {
+    let mut reader = Reader { network, rules_lost, out };
     declared.iter().filter_map(|claim| reader.claim(claim)).collect()
 }
 
 struct Reader<'r> {
     network: &'r Network,
+    rules_lost: bool,
     out: &'r mut Diagnostics,
 }
 
@@ -233,6 +240,9 @@ impl Reader<'_> {
             .map(FilterId::at)
             .filter(|id| network.filter(*id).name == policy)
             .collect();
+        if filters.is_empty() && self.rules_lost {
+            return None;
+        }
         let [id] = filters[..] else {
             let several = !filters.is_empty();
             let message = match several {
@@ -253,6 +263,9 @@ impl Reader<'_> {
             .filter(|(_, _, rule)| rule.name == name)
             .map(|(chain, rule, _)| Door::Rule { filter: id, chain, rule })
             .collect();
+        if doors.is_empty() && self.rules_lost {
+            return None;
+        }
         if doors.is_empty() {
             let names: HashSet<&str> = rules.map(|(_, _, rule)| rule.name.as_str()).collect();
             let help = self.out.suggest(name, names);
