@@ -7,7 +7,8 @@ fn main() {
     let file = std::path::PathBuf::from(path.file_name().unwrap_or_default());
     let look = isoaudit::report::Look::PLAIN;
     let t = std::time::Instant::now();
-    match isoaudit::audit::run(&mut sources, &loader, &file, &Default::default(), &isoaudit::audit::Unwatched) {
+    match isoaudit::audit::run(&mut sources, &loader, &file, &Default::default(), &isoaudit::audit::Unwatched)
+    {
         Ok(report) => println!("{}", (isoaudit::report::FORMATS[0].report)(&[report], &sources, &look)),
         Err(found) => println!("{}", (isoaudit::report::FORMATS[0].errors)(&found.sorted(), &sources, &look)),
     }
