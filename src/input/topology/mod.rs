@@ -51,11 +51,11 @@ pub(crate) fn read(
     merged.broken |= files_lost;
     let nodes = settle::settle(&merged, &mut found);
     let doubtful = lower::Doubtful::new(&merged, &found);
-    lower::refuse_config(&nodes, &mut found);
     let mut later = Diagnostics::default();
     let policies = lower::Policies::read(&merged, &nodes, sources, loader, &mut later);
     let (filters, rules_lost) = (policies.filters.clone(), later.has_errors());
-    let network = build(&merged, &nodes, policies, &mut later);
+    let configs = lower::Configs::read(&merged, &nodes, sources, loader, &mut later);
+    let network = build(&merged, &nodes, policies, &configs, &mut later);
     let network = network.filter(|_| !later.has_errors() && !found.has_errors());
     let skeleton = match network {
         Some(_) => None,
@@ -75,6 +75,7 @@ fn build(
     merged: &Merged<'_>,
     nodes: &[Settled<'_, '_>],
     policies: lower::Policies,
+    configs: &lower::Configs,
     out: &mut Diagnostics,
 ) -> Option<Network> {
     let mut builder = NetworkBuilder::new(merged.name.map_or("network", |name| name.value));
@@ -98,8 +99,10 @@ fn build(
     for (assumption, span, reason) in &merged.assume {
         builder.assume(*assumption, *span, lower::owned(*reason));
     }
-    for (settled, bound) in nodes.iter().zip(policies.bound) {
-        builder.add_node(lower::node(settled, bound, out));
+    for (position, (settled, bound)) in nodes.iter().zip(policies.bound).enumerate() {
+        let mut node = lower::node(settled, bound, out);
+        configs.apply(position, settled, merged, &mut node, &mut builder, out);
+        builder.add_node(node);
     }
     merged.links.iter().for_each(|link| builder.add_link(lower::link(link)));
     for entry in &merged.tunnels {

@@ -184,6 +184,7 @@ impl NetworkBuilder {
         possible::make_tunnels(&mut work, &wiring);
         address::check_addresses(&mut work);
         fact::settle_facts(&mut work);
+        possible::add_doubles(&mut work);
         routing::make_tables(&mut work);
         ledger::write_ledger(&mut work);
         work.finish(out)

@@ -104,6 +104,9 @@ pub struct NodeSpec {
     pub output: Vec<Hook>,
     /// What its own files show.
     pub dumped: DumpedFacts,
+    /// Why it may rewrite, copy or divert packets in a way that nothing here describes, if it may. On *may* it
+    /// then sends anything anywhere once a packet reaches it.
+    pub havoc: Option<UnknownId>,
 }
 
 impl NodeSpec {
@@ -126,6 +129,7 @@ impl NodeSpec {
             forward: Vec::new(),
             output: Vec::new(),
             dumped: DumpedFacts::default(),
+            havoc: None,
         }
     }
 }

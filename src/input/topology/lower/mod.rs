@@ -1,6 +1,7 @@
 //! From the merged description to what the builder takes.
 
 mod claim;
+mod config;
 mod dictionary;
 mod node;
 mod policy;
@@ -8,11 +9,11 @@ mod skeleton;
 mod trust;
 
 pub(crate) use claim::claims;
+pub(crate) use config::Configs;
 
 use super::include::help;
 use super::merge::Merged;
 use super::scalar::{Country, End};
-use super::settle::Settled;
 use super::syntax::{Cabling as CablingWord, Link, Site, Tunnel, Vlan};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::input::decode::{Name, Named, shorten};
@@ -146,13 +147,4 @@ fn load(
 fn refuse(path: &Path, place: Span, error: &LoadError) -> Diagnostic {
     let message = format!("`{}` cannot be read: {error}", shorten(&path.display().to_string()));
     Diagnostic::error(Code::File, place, message).help(help(error))
-}
-
-/// Reports `config` files, which nothing reads yet.
-pub(crate) fn refuse_config(nodes: &[Settled<'_, '_>], out: &mut Diagnostics) {
-    for config in nodes.iter().filter_map(|node| node.node.config.as_ref()) {
-        let message = "`config` is not built yet: a device's own files";
-        let help = "describe the device in words; a verdict must not seem to take its files into account";
-        out.push(Diagnostic::error(Code::NotBuilt, config.node.span(), message).help(help));
-    }
 }
