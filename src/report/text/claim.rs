@@ -104,10 +104,14 @@ pub(super) fn block(
         if count > 1 {
             out.push_str(&evidence::title(finding, index, &context));
         }
-        let key = cause_key(finding);
-        let elsewhere = shown.causes.get(&key).filter(|_| look.detail < Detail::Full);
+        // Only what is broken has a cause; a possible path is shown for itself.
+        let key = (judgement.verdict == Verdict::Violated).then(|| cause_key(finding));
+        let elsewhere =
+            key.as_ref().and_then(|key| shown.causes.get(key)).filter(|_| look.detail < Detail::Full);
         out.push_str(&evidence::finding(finding, elsewhere.map(String::as_str), &context));
-        shown.causes.entry(key).or_insert_with(|| judgement.claim.id.value.clone());
+        if let Some(key) = key {
+            shown.causes.entry(key).or_insert_with(|| judgement.claim.id.value.clone());
+        }
     }
     if !judgement.open.is_empty() {
         out.push_str(&open(judgement, sources, look));
@@ -173,7 +177,9 @@ fn open_item(number: usize, question: &Open, sources: &SourceMap, look: &Look) -
 /// The notes of a claim.
 fn footer(judgement: &Judgement, sources: &SourceMap, look: &Look) -> String {
     let mut out = String::new();
-    for (name, reason) in &judgement.assumptions {
+    // The report lists them once, below all claims.
+    let full = look.detail == Detail::Full;
+    for (name, reason) in judgement.assumptions.iter().filter(|_| full) {
         let text = format!("{}: \"{}\"", look.clean(name), look.clean(reason));
         out.push_str(&note("assumed", &text, look));
     }

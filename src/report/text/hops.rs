@@ -37,6 +37,9 @@ struct Block {
     decisions: Vec<Decision>,
 }
 
+/// Columns that decisions have at least if the mark of an opening shall stand beside them.
+const MARKED_TEXT_MIN: usize = 36;
+
 /// One decision at a hop.
 #[derive(Default)]
 struct Decision {
@@ -53,6 +56,8 @@ pub(super) struct Table {
     stage: usize,
     text: usize,
     source: usize,
+    /// Whether the mark of an opening fits behind its line; else it stands below.
+    mark_fits: bool,
 }
 
 impl Table {
@@ -68,9 +73,10 @@ impl Table {
         let source = widest(&mut decisions().map(|decision| columns(&decision.source)));
         let fixed = NUMBER_COLUMNS + place + 2 + stage + 2 + 2 + source;
         let mark = if decisions().any(|decision| decision.opening) { mark_columns(look) } else { 0 };
-        let text = widest(&mut decisions().map(|decision| columns(&decision.text)));
-        let text = text.min(WIDTH.saturating_sub(fixed + mark).max(TEXT_MIN));
-        Table { legs, place, stage, text, source }
+        let mark_fits = fixed + mark + MARKED_TEXT_MIN <= WIDTH;
+        let room = WIDTH.saturating_sub(fixed + if mark_fits { mark } else { 0 });
+        let text = widest(&mut decisions().map(|decision| columns(&decision.text))).min(room.max(TEXT_MIN));
+        Table { legs, place, stage, text, source, mark_fits }
     }
 
     /// The table of one leg.
@@ -103,17 +109,22 @@ impl Table {
     /// The rows of one decision, without the place.
     fn rows(&self, decision: &Decision, look: &Look) -> Vec<String> {
         let mut texts = wrap(&decision.text, self.text);
-        texts.resize(texts.len().max(1), String::new());
+        let below = decision.opening && !self.mark_fits;
+        texts.resize(texts.len().max(if below { 2 } else { 1 }), String::new());
         let row = |(index, text): (usize, &String)| {
             let first = |cell: &str| if index == 0 { cell.to_owned() } else { String::new() };
+            let mark = look.paint(Tone::Bad, look.glyphs().opening);
+            let source = match index {
+                1 if below => mark.clone(),
+                _ => look.cell(Some(Tone::Source), &first(&decision.source), self.source),
+            };
             let mut row = format!(
-                "{}  {}  {}",
+                "{}  {}  {source}",
                 look.cell(Some(Tone::Dim), &first(&decision.stage), self.stage),
                 look.cell(decision.opening.then_some(Tone::Bad), text, self.text),
-                look.cell(Some(Tone::Source), &first(&decision.source), self.source),
             );
-            if decision.opening && index == 0 {
-                row.push_str(&format!("  {}", look.paint(Tone::Bad, look.glyphs().opening)));
+            if decision.opening && index == 0 && !below {
+                row.push_str(&format!("  {mark}"));
             }
             row
         };

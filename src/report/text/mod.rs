@@ -15,11 +15,14 @@ mod walk;
 use super::snippet::Message;
 use super::style::{Detail, Look, Tone};
 use super::{Counts, Report};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity};
 use crate::source::{SourceMap, Span};
 use crate::verdict::Verdict;
 
 pub use walk::{listing, trace};
+
+/// Errors that are shown; a file of another format has thousands, and nobody reads them.
+const SHOWN_MAX: usize = 200;
 
 /// Writes what was decided about some topologies.
 pub fn report(reports: &[Report], sources: &SourceMap, look: &Look) -> String {
@@ -74,13 +77,18 @@ fn one(report: &Report, sources: &SourceMap, look: &Look) -> String {
     blocks.join("\n")
 }
 
-/// Writes why nothing was decided: every error, in the order of the text.
+/// Writes why nothing was decided: every error in the order of the text, the first [`SHOWN_MAX`] with their lines.
 pub fn errors(diagnostics: &[Diagnostic], sources: &SourceMap, look: &Look) -> String {
+    let shown = diagnostics.iter().take(SHOWN_MAX);
     let mut blocks: Vec<String> =
-        diagnostics.iter().map(|diagnostic| Message::of(diagnostic).render(sources, look)).collect();
-    let errors = diagnostics.iter().filter(|d| d.severity == crate::diag::Severity::Error).count();
+        shown.map(|diagnostic| Message::of(diagnostic).render(sources, look)).collect();
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let plural = if errors == 1 { "" } else { "s" };
-    blocks.push(format!("{errors} error{plural}; nothing was decided\n"));
+    let hidden = match diagnostics.len().saturating_sub(SHOWN_MAX) {
+        0 => String::new(),
+        hidden => format!(" ({hidden} more are in the format json)"),
+    };
+    blocks.push(format!("{errors} error{plural}{hidden}; nothing was decided\n"));
     blocks.join("\n")
 }
 

@@ -20,10 +20,13 @@ pub(super) fn assumptions(report: &Report, sources: &SourceMap, look: &Look) -> 
     }
     let mut out = format!("{}\n", look.paint(Tone::Strong, "assumed by name (--strict ignores them):"));
     for entry in entries {
-        let count = used(&entry.name);
-        let plural = if count == 1 { "claim" } else { "claims" };
+        let who = match used(&entry.name) {
+            all if all == report.judgements.len() => "every claim".to_owned(),
+            1 => "1 claim".to_owned(),
+            some => format!("{some} claims"),
+        };
         let stated = with_place(&format!("{}: \"{}\"", entry.name, entry.reason), entry.span, sources, look);
-        let text = format!("{stated}; {count} {plural}");
+        let text = format!("{stated}; {who}");
         out.push_str(&paragraph("  ", 2, &text));
         let aside = format!("sets aside {}", look.clean(&entry.lets_pass));
         out.push_str(&paragraph("    ", 4, &aside));
