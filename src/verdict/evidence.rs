@@ -218,5 +218,8 @@ pub(super) fn standing_note(network: &Network, place: Place) -> Note {
         Place::Node(id) => network.node(id).span,
         Place::Segment(id) => network.segment(id).span,
     };
-    Note { text: format!("the sender is attached to {} itself", place_name(network, place)), span: Some(span) }
+    Note {
+        text: format!("the sender is attached to {} itself", place_name(network, place)),
+        span: Some(span),
+    }
 }
