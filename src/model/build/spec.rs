@@ -1,8 +1,8 @@
 //! What a network is built from: plain data with places. Names are text here; the builder looks them up.
 //!
-//! Facts of groups and of `defaults` are merged into these already. [`Stated::own`] tells them from what a node
-//! says of itself, because a device's own files beat the former and contradict the latter (SEMANTICS.md
-//! section 2.3).
+//! Facts of groups and of `defaults` are merged into these already. [`Stated::own`] tells them from what a
+//! node says of itself, because a device's own files beat the former and contradict the latter
+//! (SEMANTICS.md section 2.3).
 
 use crate::model::{Fact, Hook, UnknownId};
 use crate::source::{Span, Spanned};
