@@ -73,6 +73,10 @@ impl Names for World {
         (key == "pci" && value == "cde").then(|| vec![AddressRange::all(isoaudit::header::Family::V4)])
     }
 
+    fn label_is_open(&self, _: &str, _: &str) -> bool {
+        false
+    }
+
     fn label_names(&self) -> Vec<String> {
         vec!["pci=cde".to_owned()]
     }
