@@ -247,3 +247,36 @@ fn the_harness_finds_seeded_mistakes() {
     let names: Vec<&str> = hidden.iter().map(|(name, _)| *name).collect();
     panic!("no network shows an interpreter that {names:?}");
 }
+
+/// What the builder makes of a random description, as against what tests put together by hand.
+fn built(seed: u64) -> Result<Case, String> {
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle");
+    support::text::case(seed, &directory)
+}
+
+#[test]
+fn descriptions_obey_the_same_laws() {
+    let wanted = setting("ISOAUDIT_ORACLE_NETWORKS", 40);
+    let (mut looked_at, mut refused) = (0, 0);
+    for seed in 0..200 * wanted {
+        // Chance also writes what the builder refuses, such as a next hop on no network of the node.
+        let Ok(open) = built(seed) else {
+            refused += 1;
+            continue;
+        };
+        let packets = universe(&open.network, &open.question);
+        if packets.len() > MAX_UNIVERSE {
+            continue;
+        }
+        let [must, may] = both(&open, &packets, &naive);
+        assert_eq!(missing(&open.network, &must, &may), None, "seed {seed}");
+        let [low, high] = both(&settle(&open, seed), &packets, &naive);
+        assert_eq!(missing(&open.network, &must, &low), None, "seed {seed}: must");
+        assert_eq!(missing(&open.network, &high, &may), None, "seed {seed}: may");
+        looked_at += 1;
+        if looked_at == wanted {
+            return;
+        }
+    }
+    panic!("only {looked_at} networks were read and small enough, and {refused} refused");
+}
