@@ -74,7 +74,7 @@ fn one(report: &Report, sources: &SourceMap, look: &Look) -> String {
     blocks.join("\n")
 }
 
-/// Writes why nothing was decided: every error in the order of the text, the first [`SHOWN_MAX`] with their lines.
+/// Writes why nothing was decided: every error in the order of the text, the first 200 with their lines.
 pub fn errors(diagnostics: &[Diagnostic], sources: &SourceMap, look: &Look) -> String {
     let shown = diagnostics.iter().take(SHOWN_MAX);
     let mut blocks: Vec<String> =
