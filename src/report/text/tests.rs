@@ -85,7 +85,8 @@ fn long_paths_take_several_rows() {
         let look = Look { unicode, ..Look::PLAIN };
         let mut out = path::render(&leg, &look);
         out.push_str(
-            &hops::Table::new(std::slice::from_ref(&leg), &SourceMap::default(), &look).render(0, &look),
+            &hops::Table::new(std::slice::from_ref(&leg), &Page::plain(&SourceMap::default(), &look))
+                .render(0, &look),
         );
         assert!(out.lines().all(|line| columns(line) <= WIDTH), "{out}");
         insta::assert_snapshot!(format!("long_path_{}", if unicode { "unicode" } else { "ascii" }), out);
