@@ -11,7 +11,7 @@ use super::rules::{Accept, Situation, compile_hook, each_test};
 use crate::header::{AddressRange, Family};
 use crate::model::filter::interface_test;
 use crate::model::{
-    Action, Antispoof, Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, Role, Segment,
+    Antispoof, Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, Role, Segment,
     State, Test,
 };
 use crate::set::{Field, Frozen, Set, Side, Space};
@@ -25,7 +25,6 @@ struct FilterFacts {
     interface_tests: Vec<Test>,
     uses_state: bool,
     uses_own: bool,
-    rejects: bool,
 }
 
 /// What is worth knowing of a node.
@@ -428,7 +427,10 @@ impl View<'_> {
         let ways = fib.sends.iter().filter(|(hop, _)| !only_here || hop.interface == interface);
         let sets: Vec<Set> = ways.map(|(_, set)| *set).collect();
         let answers = self.space.union_all(&sets);
-        self.space.mirror(answers)
+        let senders = self.space.mirror(answers);
+        // The way to an own address is the node itself, which no other sender is.
+        let own = self.compiled.nodes[node.index()].from_own;
+        self.space.minus(senders, own)
     }
 }
 
@@ -446,7 +448,6 @@ fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> 
 }
 
 fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
-    let rules = || filter.chains.iter().flat_map(|chain| &chain.rules);
     let mut interface_tests: Vec<Test> = Vec::new();
     let mut uses_own = false;
     let mut uses_state = false;
@@ -460,9 +461,7 @@ fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
         Test::State(_) => uses_state = true,
         _ => {}
     });
-    let policies = filter.chains.iter().filter_map(|chain| chain.policy);
-    let rejects = rules().map(|rule| rule.action).chain(policies).any(|action| action == Action::Reject);
-    FilterFacts { interface_tests, uses_state, uses_own, rejects }
+    FilterFacts { interface_tests, uses_state, uses_own }
 }
 
 fn common(space: &mut Space) -> Common {
@@ -488,7 +487,7 @@ fn node_facts(space: &mut Space, network: &Network, filters: &[FilterFacts], id:
         own,
         tracks: hooks.iter().any(|hook| network.filter(hook.filter).tracks),
         asks_state: facts().any(|f| f.uses_state),
-        rejects: facts().any(|f| f.rejects),
+        rejects: network.rejects(id),
     }
 }
 

@@ -154,12 +154,13 @@ impl Run<'_, '_> {
     fn check_sources(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
         let plausible = view.plausible_sources(receiver);
         let packets = view.space.intersect(packets, plausible);
-        if self.query.reading == Reading::May {
-            return packets;
-        }
         let node = self.network.interface(receiver).node;
-        let own = view.compiled.nodes[node.index()].from_own;
-        let dropped = view.space.union(view.compiled.common.martians, own);
+        let martians = view.compiled.common.martians;
+        let dropped = match (self.query.reading, &self.network.node(node).kind) {
+            (Reading::May, Kind::Linux) => martians,
+            (Reading::May, Kind::Unknown(_)) => Set::EMPTY,
+            (Reading::Must, _) => view.space.union(martians, view.compiled.nodes[node.index()].from_own),
+        };
         view.space.minus(packets, dropped)
     }
 

@@ -237,7 +237,9 @@ fn ways_in(view: &View<'_>, node: NodeId, incoming: InterfaceId, packet: &Packet
     let Some(mut progress) = pass(view, Stage::Ingress, &interface.ingress, &sight, begun, &mut ways) else {
         return ways;
     };
-    if !view.is_may() && is_martian(view, node, packet) {
+    let is_linux = view.network.node(node).kind == crate::model::Kind::Linux;
+    let is_own = view.is_own(node, packet.src);
+    if is_martian(packet) && (is_linux || !view.is_may()) || is_own && !view.is_may() {
         ways.push(progress.stop(End::Martian));
         return ways;
     }
@@ -279,7 +281,7 @@ pub(super) fn which_way(view: &View<'_>, incoming: InterfaceId, packet: &Packet)
 }
 
 /// Whether no device takes such a packet from outside (RFC 1812 section 5.3.7, RFC 4291 section 2.5).
-fn is_martian(view: &View<'_>, node: NodeId, packet: &Packet) -> bool {
+fn is_martian(packet: &Packet) -> bool {
     let nowhere = |address: IpAddr| match address {
         IpAddr::V4(a) => a.octets()[0] == 0 || a.is_loopback(),
         IpAddr::V6(a) => a.is_unspecified() || a.is_loopback(),
@@ -289,7 +291,6 @@ fn is_martian(view: &View<'_>, node: NodeId, packet: &Packet) -> bool {
         || nowhere(packet.dst)
         || packet.src.is_multicast()
         || packet.src == broadcast
-        || view.is_own(node, packet.src)
 }
 
 fn deliver(view: &View<'_>, sight: &Sight<'_>, mut progress: Progress, ways: &mut Vec<Way>) {
