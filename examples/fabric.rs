@@ -158,7 +158,8 @@ impl Site {
 
     fn description(&self) -> String {
         let name = &self.name;
-        let mut text = format!("# Site {name}: {} leaves, {} hosts.\nisoaudit: 1\n\nnodes:\n", self.leaves, self.hosts);
+        let mut text =
+            format!("# Site {name}: {} leaves, {} hosts.\nisoaudit: 1\n\nnodes:\n", self.leaves, self.hosts);
         self.border(&mut text);
         for spine in 0..2 {
             self.spine(&mut text, spine);
@@ -188,7 +189,8 @@ impl Site {
         let (name, octet) = (&self.name, self.octet);
         let (own, core) = (self.line(&Line::Border, 0), self.line(&Line::Border, 1));
         let spines = [self.line(&Line::Spine(0), 1), self.line(&Line::Spine(1), 1)];
-        let _ = writeln!(text, "  {name}-fw:\n    role: firewall\n    site: {name}\n    policy: {name}.rules");
+        let _ =
+            writeln!(text, "  {name}-fw:\n    role: firewall\n    site: {name}\n    policy: {name}.rules");
         let _ = writeln!(text, "    interfaces:\n      wan0: {{ ipv4: {own}/31, zone: wan }}");
         for spine in 0..2 {
             let address = self.line(&Line::Spine(spine), 0);
@@ -238,7 +240,8 @@ impl Site {
             let zone = ["app", "db"][tier];
             format!("{zone}{number}: {{ access: {zone} }}")
         });
-        let ports: Vec<String> = std::iter::once("up: { trunk: [app, db] }".to_owned()).chain(ports).collect();
+        let ports: Vec<String> =
+            std::iter::once("up: { trunk: [app, db] }".to_owned()).chain(ports).collect();
         let _ = writeln!(
             text,
             "  {name}-sw{leaf}: {{ role: switch, site: {name}, interfaces: {{ {} }} }}",
@@ -267,17 +270,16 @@ impl Site {
             link(format!("sw{leaf}:{zone}{number}"), format!("{name}-{zone}{leaf}-{number}:eth0"));
         }
         let code = self.country().code;
-        let _ = writeln!(
-            text,
-            "  - {{ endpoints: [\"{name}-fw:wan0\", \"{core}:{name}\"], transit: [{code}] }}"
-        );
+        let _ =
+            writeln!(text, "  - {{ endpoints: [\"{name}-fw:wan0\", \"{core}:{name}\"], transit: [{code}] }}");
     }
 
     /// The rules of the border: the template, between it rules for single hosts, as they pile up over the years.
     fn rules(&self, sites: &[Site], chance: &mut Chance) -> String {
         let (name, octet) = (&self.name, self.octet);
         let networks = |tier: usize| -> String {
-            let all: Vec<String> = (0..self.leaves).map(|l| format!("{}.0/24", self.network(l, tier))).collect();
+            let all: Vec<String> =
+                (0..self.leaves).map(|l| format!("{}.0/24", self.network(l, tier))).collect();
             all.join(", ")
         };
         let mut text = format!(
@@ -303,7 +305,8 @@ impl Site {
             let source = from.host_address(chance.below(from.hosts));
             let target = self.host_address(chance.below(self.hosts));
             let port = [22, 3306, 6379, 8080, 9100, 9200][chance.below(6)];
-            let _ = writeln!(text, "  rule h{number} {{ allow from {source} to {target} service tcp/{port} }}");
+            let _ =
+                writeln!(text, "  rule h{number} {{ allow from {source} to {target} service tcp/{port} }}");
         }
         text.push_str(
             "  rule web { allow from $country to $apps service { tcp/443, tcp/8443 } }\n  rule replicate { allow \
@@ -328,7 +331,8 @@ fn common() -> String {
 
 /// The main file: what is shared, the cores, the claims.
 fn core(sites: &[Site]) -> String {
-    let mut text = format!("# {} sites in two countries.\nisoaudit: 1\nname: fabric\ninclude:\n", sites.len());
+    let mut text =
+        format!("# {} sites in two countries.\nisoaudit: 1\nname: fabric\ninclude:\n", sites.len());
     for site in sites {
         let _ = writeln!(text, "  - sites/{}.yaml", site.name);
     }

@@ -1,4 +1,5 @@
 //! Bad inputs: every folder of `tests/corpus/bad` is refused, with places and help, and says all that is wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use isoaudit::diag::{Diagnostic, Diagnostics, Severity};
 use isoaudit::input;

@@ -83,6 +83,9 @@ struct HookKey {
     reading: Reading,
 }
 
+/// The interfaces of a packet, and the hook that it meets.
+type Call = (Option<InterfaceId>, Option<InterfaceId>, Hook);
+
 #[derive(Default)]
 struct Tables {
     hooks: FxHashMap<HookKey, Accept>,
@@ -132,8 +135,7 @@ impl<'n> Compiled<'n> {
     }
 
     fn compile_all(&mut self) {
-        let mut hooks: BTreeSet<(HookKey, (Option<InterfaceId>, Option<InterfaceId>, Hook))> =
-            BTreeSet::new();
+        let mut hooks: BTreeSet<(HookKey, Call)> = BTreeSet::new();
         let mut seen: FxHashSet<HookKey> = FxHashSet::default();
         for index in 0..self.nodes.len() {
             let node = NodeId::at(index);
@@ -452,10 +454,10 @@ fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
     let mut uses_own = false;
     let mut uses_state = false;
     each_test(filter, &mut |test| match test {
-        Test::InZone(_) | Test::OutZone(_) | Test::InVrf(_) | Test::InName(_) | Test::OutName(_) => {
-            if !interface_tests.contains(test) {
-                interface_tests.push(test.clone());
-            }
+        Test::InZone(_) | Test::OutZone(_) | Test::InVrf(_) | Test::InName(_) | Test::OutName(_)
+            if !interface_tests.contains(test) =>
+        {
+            interface_tests.push(test.clone());
         }
         Test::SourceIsOwn | Test::DestinationIsOwn => uses_own = true,
         Test::State(_) => uses_state = true,

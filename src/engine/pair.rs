@@ -51,7 +51,7 @@ pub fn round_trip(
     let query = question(compiled, pair);
     let mut view = compiled.view(pair.reading, cut, limits);
     // Both ends may open connections; the tables hold what either sends.
-    let openers = connections(&mut view, &query, limits).map_err(|(_, stop)| stop)?;
+    let openers = connections(&mut view, &query, limits).map_err(|cut_short| cut_short.1)?;
     let requests = requests(&mut view, &query, pair);
     let Some(first) = pick(&mut view, &query, requests) else { return Ok(RoundTrip::NoPacket) };
     let arrived = follow(&mut view, &query, &openers, pair.from, pair.to, requests, limits)?;

@@ -267,13 +267,13 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         let single = view.space.minus(packets, group);
         match via {
-            Some(neighbour) => self.to_neighbour(view, segment, single, sender, neighbour, step),
-            None => self.to_owners(view, segment, single, sender, step),
+            Some(neighbour) => self.hand_to_neighbour(view, segment, single, sender, neighbour, step),
+            None => self.hand_to_owners(view, segment, single, sender, step),
         }
         self.join(view, segment, packets, step);
     }
 
-    fn to_neighbour(
+    fn hand_to_neighbour(
         &mut self,
         view: &mut View<'_>,
         segment: SegmentId,
@@ -295,7 +295,7 @@ impl<'q, 'c> Run<'q, 'c> {
         }
     }
 
-    fn to_owners(
+    fn hand_to_owners(
         &mut self,
         view: &mut View<'_>,
         segment: SegmentId,

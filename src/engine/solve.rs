@@ -14,9 +14,9 @@ use crate::set::{Set, Side};
 pub fn solve(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Answer {
     let mut view = compiled.view(query.reading, &query.cut.without_doors(), limits);
     let mut stop = None;
-    let openers = connections(&mut view, query, limits).unwrap_or_else(|(run, limit)| {
-        stop = Some(limit);
-        run
+    let openers = connections(&mut view, query, limits).unwrap_or_else(|cut_short| {
+        stop = Some(cut_short.1);
+        cut_short.0
     });
     view.change(&query.cut);
     let mut run = Run::new(query, compiled.network, Colour::Counted, limits.steps);
@@ -68,7 +68,7 @@ impl Reached<'_> {
 /// A limit was met.
 pub fn explore<'c>(compiled: &'c Compiled<'c>, query: &Query, limits: Limits) -> Result<Reached<'c>, Stop> {
     let mut view = compiled.view(query.reading, &query.cut.without_doors(), limits);
-    let openers = connections(&mut view, query, limits).map_err(|(_, stop)| stop)?;
+    let openers = connections(&mut view, query, limits).map_err(|cut_short| cut_short.1)?;
     view.change(&query.cut);
     let mut run = Run::new(query, compiled.network, Colour::Counted, limits.steps);
     run.established.clone_from(&openers.established);
@@ -94,7 +94,7 @@ pub(super) fn connections<'q, 'c>(
     view: &mut View<'c>,
     query: &'q Query,
     limits: Limits,
-) -> Result<Run<'q, 'c>, (Run<'q, 'c>, Stop)> {
+) -> Result<Run<'q, 'c>, Box<(Run<'q, 'c>, Stop)>> {
     let network = view.compiled.network;
     let mut run = Run::new(query, network, Colour::Openers, limits.steps);
     if !view.compiled.nodes.iter().any(|facts| facts.tracks && facts.asks_state) {
@@ -108,7 +108,7 @@ pub(super) fn connections<'q, 'c>(
     }
     loop {
         if let Err(stop) = run.settle(view) {
-            return Err((run, stop));
+            return Err(Box::new((run, stop)));
         }
         if !grow_tables(view, &mut run, &senders) {
             return Ok(run);

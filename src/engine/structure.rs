@@ -35,7 +35,8 @@ impl Structure {
             }
         }
         // Whether a node forwards is as much a lock as a filter: only a missing link leaves nothing to hold.
-        let passes = network.nodes.iter().map(|node| node.role == Role::Internet || node.interfaces.len() > 1);
+        let passes =
+            network.nodes.iter().map(|node| node.role == Role::Internet || node.interfaces.len() > 1);
         Structure { graph, nodes: network.nodes.len(), passes: passes.collect() }
     }
 

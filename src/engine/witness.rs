@@ -173,7 +173,7 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
                 // The node sent it on as the packet's own list of addresses told it; what came in bore its address.
                 let own = self.view.compiled.nodes[node.index()].to_own;
                 let cause = self.view.space.intersect(run.received[receiver.index()], own);
-                let from = self.from_source(cause, &packet);
+                let from = self.with_source(cause, &packet);
                 let packet = pick(self.view, run.query, from)?;
                 self.reception(run, receiver, packet, delta.time)?;
                 break Origin::Reflected(node);
@@ -195,7 +195,7 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
         Some(())
     }
 
-    fn from_source(&mut self, set: Set, packet: &Packet) -> Set {
+    fn with_source(&mut self, set: Set, packet: &Packet) -> Set {
         let src = self.view.space.addresses(Side::Src, &[AddressRange::single(packet.src)]);
         self.view.space.intersect(set, src)
     }

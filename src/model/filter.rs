@@ -241,11 +241,14 @@ pub fn interface_test(
                 interface_test(&one.test, network, incoming, outgoing).map(|holds| holds != one.negated)
             });
             // One that holds is enough; else every other must be settled too.
-            answers.fold(Some(false), |so_far, next| match (so_far, next) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (Some(false), Some(false)) => Some(false),
-                (None, _) | (_, None) => None,
-            })
+            let answers: Vec<Option<bool>> = answers.collect();
+            if answers.contains(&Some(true)) {
+                Some(true)
+            } else if answers.contains(&None) {
+                None
+            } else {
+                Some(false)
+            }
         }
         Test::Source(_)
         | Test::Destination(_)

@@ -39,7 +39,7 @@ pub struct Network {
     pub assumptions: BTreeMap<Assumption, Spanned<String>>,
     /// Facts that the ledger of every report names: defaults used, open nodes, trusted devices.
     pub ledger: Vec<LedgerEntry>,
-    pub(super) _sealed: (),
+    pub(in crate::model) sealed: Sealed,
 }
 
 impl Network {
@@ -60,7 +60,7 @@ impl Network {
             unknowns: Vec::new(),
             assumptions: BTreeMap::new(),
             ledger: Vec::new(),
-            _sealed: (),
+            sealed: Sealed(()),
         }
     }
 
@@ -176,6 +176,10 @@ impl Network {
 fn low_end(range: &AddressRange) -> u128 {
     address_number(range.low).saturating_sub(1)
 }
+
+/// Only this module and its builder can make one, and so a [`Network`].
+#[derive(Debug, Clone)]
+pub struct Sealed(pub(in crate::model) ());
 
 /// A place on earth.
 #[derive(Debug, Clone)]

@@ -1,4 +1,5 @@
 //! Dumps of real devices: what real generators wrote, and hand-written ones with everything in them.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod show;
 
@@ -13,11 +14,6 @@ const GENERATORS: &[&str] = &["ferm", "firewalld", "shorewall", "ufw", "ufw-no-i
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/dumps").join(name)
-}
-
-fn load(sources: &mut SourceMap, name: &str) -> isoaudit::source::SourceId {
-    let text = fs::read_to_string(path(name)).unwrap();
-    sources.add(name, text)
 }
 
 /// The ruleset of a text, or the errors.

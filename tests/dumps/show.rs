@@ -6,7 +6,7 @@ use isoaudit::model::{Action, Filter, Match, Rule, Service, Test, Unknown};
 use std::fmt::Write;
 
 /// All of a ruleset: hooks, chains, and what is not understood.
-pub fn ruleset(ruleset: &Ruleset) -> String {
+pub(crate) fn ruleset(ruleset: &Ruleset) -> String {
     let filter = &ruleset.filter;
     let mut out = format!("{} {:?}, tracks: {}\n", filter.name, ruleset.backend, filter.tracks);
     for (stage, chain) in &ruleset.hooks {
@@ -22,7 +22,7 @@ pub fn ruleset(ruleset: &Ruleset) -> String {
 }
 
 /// The chains that have rules or a policy.
-pub fn chains(filter: &Filter, unknowns: &[Unknown]) -> String {
+pub(crate) fn chains(filter: &Filter, unknowns: &[Unknown]) -> String {
     let mut out = String::new();
     for chain in &filter.chains {
         let policy = chain.policy.map(|action| format!(" policy {}", word(action, filter, unknowns)));
@@ -36,7 +36,7 @@ pub fn chains(filter: &Filter, unknowns: &[Unknown]) -> String {
 
 /// A ruleset without what the kernel is free to write in another way: the order of tables and of conditions, and
 /// the words of what is not understood.
-pub fn normal(ruleset: &Ruleset) -> String {
+pub(crate) fn normal(ruleset: &Ruleset) -> String {
     let filter = &ruleset.filter;
     let silent =
         vec![Unknown { what: "?".to_owned(), span: None, settle: String::new() }; ruleset.unknowns.len()];
@@ -138,7 +138,7 @@ fn fragments(parts: &[Fragment]) -> String {
 }
 
 /// The name of a family's program.
-pub fn program(family: Family) -> &'static str {
+pub(crate) fn program(family: Family) -> &'static str {
     match family {
         Family::V4 => "iptables",
         Family::V6 => "ip6tables",

@@ -10,6 +10,7 @@
 //! | 6 | originating | `originate` |
 //! | 7 | reflection | `reflect` |
 //! | – | ordered schedules and their words | `schedule`, `words` |
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -453,9 +453,11 @@ impl Maker {
     }
 
     fn question(&mut self) -> Question {
-        let mut question = Question::default();
-        question.footholds = (0..1 + self.chance.below(2)).filter_map(|_| self.foothold()).collect();
-        question.openers = (0..self.chance.below(3)).filter_map(|_| self.foothold()).collect();
+        let mut question = Question {
+            footholds: (0..1 + self.chance.below(2)).filter_map(|_| self.foothold()).collect(),
+            openers: (0..self.chance.below(3)).filter_map(|_| self.foothold()).collect(),
+            ..Question::default()
+        };
         for foothold in &question.footholds {
             match (foothold.place, foothold.stance) {
                 (Place::Node(node), Stance::Adversary) => {

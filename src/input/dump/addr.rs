@@ -141,10 +141,7 @@ const IRRELEVANT: &str = "
 ";
 
 fn read_link<'a>(mut fields: Fields<'_, 'a>, reading: &mut Reading<'a, '_>) -> Option<(Link, bool)> {
-    let Some(name) = fields.text("ifname", reading) else {
-        reading.bad(fields.span, "an interface without `ifname`");
-        return None;
-    };
+    let name = fields.need("ifname", "an interface", reading).and_then(|json| reading.text(json))?;
     let flags: Vec<&str> = match fields.take("flags") {
         Some(json) => {
             reading.items(json).iter().filter_map(|flag| reading.text(flag)).map(|f| f.value).collect()
@@ -241,10 +238,7 @@ fn read_address<'a>(
         doubts.push(Doubt::havoc(what, fields.span));
         return None;
     }
-    let Some(local) = fields.text("local", reading) else {
-        reading.bad(fields.span, "an address without `local`");
-        return None;
-    };
+    let local = fields.need("local", "an address", reading).and_then(|json| reading.text(json))?;
     let address = parse_address(local, family.value, reading)?;
     let length = fields.number::<u8>("prefixlen", reading)?;
     let peer = fields.text("address", reading).and_then(|text| parse_address(text, family.value, reading));

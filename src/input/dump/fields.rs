@@ -155,6 +155,20 @@ impl<'j, 'a> Fields<'j, 'a> {
         found
     }
 
+    /// The value of a key that the object must have; `whole` names the object.
+    pub(super) fn need(
+        &mut self,
+        key: &str,
+        whole: &str,
+        reading: &mut Reading<'a, '_>,
+    ) -> Option<&'j Json<'a>> {
+        let found = self.take(key);
+        if found.is_none() {
+            reading.bad(self.span, format!("{whole} without `{key}`"));
+        }
+        found
+    }
+
     /// The text of a key, if it is there and a string.
     pub(super) fn text(&mut self, key: &str, reading: &mut Reading<'a, '_>) -> Option<Spanned<&'j str>> {
         self.take(key).and_then(|json| reading.text(json))

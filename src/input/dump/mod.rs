@@ -117,3 +117,6 @@ impl Doubt {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

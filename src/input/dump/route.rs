@@ -125,10 +125,7 @@ fn read_route<'a>(
     reading: &mut Reading<'a, '_>,
 ) -> Option<DumpedRoute> {
     let span = fields.span;
-    let Some(destination) = fields.text("dst", reading) else {
-        reading.bad(span, "a route without `dst`");
-        return None;
-    };
+    let destination = fields.need("dst", "a route", reading).and_then(|json| reading.text(json))?;
     let mut doubts = Vec::new();
     let preference = fields.text("pref", reading);
     let mut hops = vec![read_hop(&mut fields, reading, &mut doubts)];

@@ -105,10 +105,7 @@ fn read_rule<'a>(
     reading: &mut Reading<'a, '_>,
 ) -> Option<DumpedRule> {
     let span = fields.span;
-    let Some(priority) = fields.number::<u32>("priority", reading) else {
-        reading.bad(span, "a rule without `priority`");
-        return None;
-    };
+    let priority = fields.need("priority", "a rule", reading).and_then(|json| reading.number::<u32>(json))?;
     let from = read_prefix(["src", "srclen"], family, &mut fields, reading)?;
     let to = read_prefix(["dst", "dstlen"], family, &mut fields, reading)?;
     let incoming = fields.text("iif", reading).map(|text| text.map(str::to_owned));

@@ -103,12 +103,12 @@ fn malformed<T>(text: &str, span: Span, wanted: &str, out: &mut Diagnostics) -> 
         let message = format!("`{quoted}` has no length");
         return refuse(Code::Address, span, message, format!("write it as `{address}/{length}`, say"), out);
     }
-    if let Some((address, length)) = text.split_once('/') {
-        if let Ok(address) = address.parse::<IpAddr>() {
-            let most = if address.is_ipv4() { 32 } else { 128 };
-            let message = format!("`{}` is no length of a prefix", shorten(length));
-            return refuse(Code::Address, span, message, format!("a number from 0 to {most}"), out);
-        }
+    if let Some((address, length)) = text.split_once('/')
+        && let Ok(address) = address.parse::<IpAddr>()
+    {
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let message = format!("`{}` is no length of a prefix", shorten(length));
+        return refuse(Code::Address, span, message, format!("a number from 0 to {most}"), out);
     }
     let octets: Vec<&str> = text.split(['.', '/']).collect();
     let leading_zero = |octet: &&str| octet.len() > 1 && octet.starts_with('0');

@@ -51,7 +51,7 @@ impl Work {
             unknowns: builder.unknowns,
             assumptions: builder.assumptions,
             ledger: builder.ledger,
-            _sealed: (),
+            sealed: crate::model::network::Sealed(()),
         };
         Work {
             network,

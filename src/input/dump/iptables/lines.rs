@@ -67,7 +67,9 @@ pub(super) fn read(context: &mut Context<'_>, diagnostics: &mut Diagnostics) -> 
             return None;
         }
     }
-    if let Err(error) = reader.end(start, context) {
+    if errors == 0
+        && let Err(error) = reader.end(start, context)
+    {
         diagnostics.push(error);
         errors += 1;
     }

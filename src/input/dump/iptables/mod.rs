@@ -200,3 +200,6 @@ impl<'s> Context<'s> {
         Test::Unknown(id)
     }
 }
+
+#[cfg(test)]
+mod tests;

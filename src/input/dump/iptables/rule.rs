@@ -113,6 +113,7 @@ pub(super) fn read(
         if token.is("!") {
             opening.negated = true;
             option = reader.next().ok_or_else(|| error(token.span, "nothing behind `!`"))?;
+            opening.span = opening.span.to(option.span);
         }
         reader.option(option, opening, chains)?;
     }

@@ -94,6 +94,9 @@ pub(super) fn effect(target: &str) -> Effect {
 /// Whether a name that no chain has can be that of a target: those are written in capitals and digits. Any
 /// other word is a chain that the dump does not declare.
 pub(super) fn is_target_name(name: &str) -> bool {
+    let built_in = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
     let capital = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
-    name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(capital)
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.chars().all(capital)
+        && !built_in.contains(&name)
 }

@@ -105,8 +105,11 @@ pub(super) fn ports(text: &str) -> Result<Option<Vec<(u16, u16)>>, String> {
     Ok(Some(ranges))
 }
 
+/// A type of ICMP with the range of its codes.
+pub(super) type TypeAndCodes = (u8, (u8, u8));
+
 /// A type of ICMP, or a type and a code, as numbers. `None` for a name.
-pub(super) fn icmp_numbers(text: &str) -> Result<Option<(u8, (u8, u8))>, String> {
+pub(super) fn icmp_numbers(text: &str) -> Result<Option<TypeAndCodes>, String> {
     if text.contains(|c: char| c.is_ascii_alphabetic()) {
         return Ok(None);
     }

@@ -120,7 +120,7 @@ impl Lowering<'_> {
         group.sort_by_key(|route| route.metric);
         let sends = |route: &&DumpedRoute| route.action == DumpedAction::Unicast && route.doubts.is_empty();
         let (first, last) = (group[0], group[group.len() - 1]);
-        if first.family() == Family::V6 && first.metric == last.metric && group.iter().all(|r| sends(&r)) {
+        if first.family() == Family::V6 && first.metric == last.metric && group.iter().all(sends) {
             // IPv6 lists equal next hops one by one.
             let mut spec = self.route(first, None);
             if let RouteActionSpec::Send(hops) = &mut spec.action {

@@ -57,10 +57,10 @@ impl Doubtful {
             doubtful.places.extend(lost.then_some(entry.name.span));
         }
         for end in ends {
-            if let End::Interface { node, interface } = end.value {
-                if names.contains(node.value) {
-                    doubtful.places.extend([end.span, node.span, interface.span]);
-                }
+            if let End::Interface { node, interface } = end.value
+                && names.contains(node.value)
+            {
+                doubtful.places.extend([end.span, node.span, interface.span]);
             }
         }
         doubtful
