@@ -50,7 +50,12 @@ struct NftChain {
     drops: bool,
     /// The number of its rules.
     rules: usize,
+    /// The number of those that could do more than let a packet go on.
+    deciding: usize,
 }
+
+/// Statements that change nothing where nothing else is (nft(8)): tests, counters, and verdicts that let go on.
+const HARMLESS: &[&str] = &["match", "limit", "counter", "jump", "goto", "return", "accept"];
 
 /// The base chains of iptables-nft: table, chain, type, hook, priority (iptables, `iptables/nft.c`).
 const COMPATIBLE: &[(&str, &str, &str, &str, i64)] = &[
@@ -178,6 +183,15 @@ impl NftDump {
     }
 }
 
+/// Whether the statements of a rule are all [`HARMLESS`].
+fn is_harmless(statements: Option<&Json<'_>>) -> bool {
+    let Some(Json { value: Value::Array(items), .. }) = statements else { return false };
+    items.iter().all(|item| match &item.value {
+        Value::Object(entries) => entries.iter().all(|(key, _)| HARMLESS.contains(&key.value.as_ref())),
+        _ => false,
+    })
+}
+
 impl NftTable {
     fn object<'a>(
         &mut self,
@@ -197,7 +211,7 @@ impl NftTable {
                     _ => None,
                 };
                 let drops = policy.is_some_and(|policy| policy != "accept");
-                self.chains.insert(name, NftChain { base, drops, rules: 0 });
+                self.chains.insert(name, NftChain { base, drops, rules: 0, deciding: 0 });
             }
             "rule" => {
                 let chain = fields.text("chain", reading)?;
@@ -207,15 +221,17 @@ impl NftTable {
                     return None;
                 };
                 known.rules += 1;
+                known.deciding += usize::from(!is_harmless(fields.take("expr")));
             }
             _ => self.foreign = self.foreign.or(Some(span)),
         }
         Some(())
     }
 
-    /// Whether nothing in it can touch a packet: no rule, no policy that drops, nothing else.
+    /// Whether nothing in it can touch a packet: no rule but those that let it go on, no policy that drops, nothing
+    /// else.
     fn is_idle(&self) -> bool {
-        self.foreign.is_none() && self.chains.values().all(|chain| chain.rules == 0 && !chain.drops)
+        self.foreign.is_none() && self.chains.values().all(|chain| chain.deciding == 0 && !chain.drops)
     }
 
     /// Whether it could be one that iptables-nft made.
