@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// A validated network. Made by [`super::build::NetworkBuilder`] only.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Network {
     /// The name of the description.
     pub name: String,
@@ -43,6 +43,27 @@ pub struct Network {
 }
 
 impl Network {
+    /// A network without anything in it, to be filled by hand. It goes past the builder, so nothing checks what is put into
+    /// it: for tests that need networks which no text describes, and for nothing else.
+    #[doc(hidden)]
+    pub fn unchecked_empty(name: &str) -> Network {
+        Network {
+            name: name.to_owned(),
+            sites: Vec::new(),
+            zones: Vec::new(),
+            vlans: Vec::new(),
+            vrfs: Vec::new(),
+            nodes: Vec::new(),
+            interfaces: Vec::new(),
+            segments: Vec::new(),
+            filters: Vec::new(),
+            unknowns: Vec::new(),
+            assumptions: BTreeMap::new(),
+            ledger: Vec::new(),
+            _sealed: (),
+        }
+    }
+
     /// The node of this number.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]

@@ -1,0 +1,200 @@
+//! Two interpreters side by side: the naive one, and any other.
+
+use super::random::Case;
+use super::universe::universe;
+use isoaudit::header::Packet;
+use isoaudit::model::{Network, NodeId, Reading, SegmentId};
+use isoaudit::replay::{Place, Question, Reached, explore};
+
+/// A case whose universe is larger than this is left out: it takes long and shows nothing that smaller ones do not.
+pub const MAX_UNIVERSE: usize = 20_000;
+
+/// What another interpreter says about membership: given a network, a reading, a question and a universe, the packets of
+/// the universe that arrive at each place, and those that open a connection at each node.
+pub trait Interpreter {
+    fn reached(&self, network: &Network, reading: Reading, question: &Question, universe: &[Packet]) -> Reached;
+}
+
+impl<F> Interpreter for F
+where
+    F: Fn(&Network, Reading, &Question, &[Packet]) -> Reached,
+{
+    fn reached(&self, network: &Network, reading: Reading, question: &Question, universe: &[Packet]) -> Reached {
+        self(network, reading, question, universe)
+    }
+}
+
+/// The naive interpreter itself.
+pub fn naive(network: &Network, reading: Reading, question: &Question, universe: &[Packet]) -> Reached {
+    explore(network, reading, question, universe)
+}
+
+/// One packet about which two interpreters differ.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    pub reading: Reading,
+    /// "put on s1", "delivered to n0" or "opened at n0".
+    pub what: String,
+    pub packet: Packet,
+    /// Whether the naive interpreter says so; the other says the opposite.
+    pub naive_says: bool,
+}
+
+/// Everything about which the naive interpreter and another differ in a case; the first of each place.
+pub fn differences(case: &Case, other: &impl Interpreter) -> Vec<Difference> {
+    let packets = universe(&case.network, &case.question);
+    let mut found = Vec::new();
+    for reading in [Reading::Must, Reading::May] {
+        let ours = explore(&case.network, reading, &case.question, &packets);
+        let theirs = other.reached(&case.network, reading, &case.question, &packets);
+        for place in places(&case.network) {
+            let differs = |packet: &&Packet| ours.holds(place, packet) != theirs.holds(place, packet);
+            if let Some(packet) = packets.iter().find(differs) {
+                let (what, naive_says) = (arrival(&case.network, place), ours.holds(place, packet));
+                found.push(Difference { reading, what, packet: *packet, naive_says });
+            }
+        }
+        for (id, node) in case.network.nodes_by_id().filter(|(id, _)| asks_state(&case.network, *id)) {
+            let opens = |reached: &Reached, packet: &Packet| {
+                reached.opened.get(&id).is_some_and(|packets| packets.contains(packet))
+            };
+            let differs = |packet: &&Packet| opens(&ours, packet) != opens(&theirs, packet);
+            if let Some(packet) = packets.iter().find(differs) {
+                let what = format!("opened at {}", node.name);
+                found.push(Difference { reading, what, packet: *packet, naive_says: opens(&ours, packet) });
+            }
+        }
+    }
+    found
+}
+
+/// Every place of a network.
+pub fn places(network: &Network) -> Vec<Place> {
+    let segments = (0..network.segments.len()).map(|index| Place::Segment(SegmentId::at(index)));
+    let nodes = (0..network.nodes.len()).map(|index| Place::Node(NodeId::at(index)));
+    segments.chain(nodes).collect()
+}
+
+fn arrival(network: &Network, place: Place) -> String {
+    match place {
+        Place::Segment(id) => format!("put on {}", network.segment(id).name),
+        Place::Node(id) => format!("delivered to {}", network.node(id).name),
+    }
+}
+
+/// Takes things out of a case as long as it stays interesting, so that what is left is small enough to read.
+pub fn shrink(mut case: Case, is_interesting: impl Fn(&Case) -> bool) -> Case {
+    loop {
+        let smaller = cuts(&case).into_iter().find(|smaller| is_interesting(smaller));
+        match smaller {
+            Some(smaller) => case = smaller,
+            None => return case,
+        }
+    }
+}
+
+/// Every case with one thing less. Numbers stay what they are, so only what nothing refers to is taken out.
+fn cuts(case: &Case) -> Vec<Case> {
+    let mut all = Vec::new();
+    let mut cut = |change: &dyn Fn(&mut Case)| {
+        let mut smaller = case.clone();
+        change(&mut smaller);
+        all.push(smaller);
+    };
+    for index in 0..case.question.footholds.len() {
+        cut(&|c| drop(c.question.footholds.remove(index)));
+    }
+    for index in 0..case.question.openers.len() {
+        cut(&|c| drop(c.question.openers.remove(index)));
+    }
+    if !case.question.cut.is_empty() {
+        cut(&|c| c.question.cut.clear());
+    }
+    if !case.question.destinations.is_empty() || !case.question.services.is_empty() {
+        cut(&|c| c.question.destinations.clear());
+        cut(&|c| c.question.services.clear());
+    }
+    for (node, old) in case.network.nodes.iter().enumerate() {
+        if !old.input.is_empty() {
+            cut(&|c| c.network.nodes[node].input.clear());
+        }
+        if !old.forward.is_empty() {
+            cut(&|c| c.network.nodes[node].forward.clear());
+        }
+        if !old.output.is_empty() {
+            cut(&|c| c.network.nodes[node].output.clear());
+        }
+        for rule in 0..old.lookup.len() {
+            cut(&|c| drop(c.network.nodes[node].lookup.remove(rule)));
+        }
+        for (table, routes) in old.tables.iter().enumerate() {
+            for route in 0..routes.routes.len() {
+                cut(&|c| drop(c.network.nodes[node].tables[table].routes.remove(route)));
+            }
+        }
+    }
+    cut_links(case, &mut cut);
+    cut_rules(case, &mut cut);
+    all
+}
+
+fn cut_links(case: &Case, cut: &mut impl FnMut(&dyn Fn(&mut Case))) {
+    for (index, old) in case.network.interfaces.iter().enumerate() {
+        if !old.ingress.is_empty() {
+            cut(&|c| c.network.interfaces[index].ingress.clear());
+        }
+        if !old.egress.is_empty() {
+            cut(&|c| c.network.interfaces[index].egress.clear());
+        }
+        for address in 0..old.addresses.len() {
+            cut(&|c| drop(c.network.interfaces[index].addresses.remove(address)));
+        }
+        if let Some(segment) = old.segment {
+            cut(&|c| {
+                c.network.interfaces[index].segment = None;
+                let id = isoaudit::model::InterfaceId::at(index);
+                c.network.segments[segment.index()].attached.retain(|other| *other != id);
+            });
+        }
+    }
+    for (index, old) in case.network.segments.iter().enumerate() {
+        if !old.joins.is_empty() {
+            cut(&|c| c.network.segments[index].joins.clear());
+        }
+    }
+}
+
+fn cut_rules(case: &Case, cut: &mut impl FnMut(&dyn Fn(&mut Case))) {
+    let has_door = !case.question.cut.is_empty();
+    for (filter, old) in case.network.filters.iter().enumerate() {
+        for (chain, rules) in old.chains.iter().enumerate() {
+            if rules.policy.is_some() {
+                cut(&|c| c.network.filters[filter].chains[chain].policy = None);
+            }
+            for (rule, one) in rules.rules.iter().enumerate() {
+                // A door names a rule by its number.
+                if !has_door {
+                    cut(&|c| drop(c.network.filters[filter].chains[chain].rules.remove(rule)));
+                }
+                for index in 0..one.matches.len() {
+                    cut(&|c| drop(c.network.filters[filter].chains[chain].rules[rule].matches.remove(index)));
+                }
+            }
+        }
+    }
+}
+
+/// Whether some rule at a node asks for the connection state; what is open elsewhere makes no difference.
+pub fn asks_state(network: &Network, node: NodeId) -> bool {
+    let filters = network.hooks(node).into_iter().map(|hook| network.filter(hook.filter));
+    let mut open: Vec<&isoaudit::model::Match> =
+        filters.flat_map(|f| &f.chains).flat_map(|c| &c.rules).flat_map(|r| &r.matches).collect();
+    while let Some(one) = open.pop() {
+        match &one.test {
+            isoaudit::model::Test::State(_) => return true,
+            isoaudit::model::Test::Any(any) => open.extend(any),
+            _ => {}
+        }
+    }
+    false
+}

@@ -1,0 +1,527 @@
+//! Tiny networks by chance: everything that the model can say, in a few nodes.
+
+use super::net::{Net, chain, ip, lookup_rule, nowhere, prefix, ranges};
+use isoaudit::claim::Door;
+use isoaudit::header::{Family, Fragment, proto, tcp_flags};
+use isoaudit::model::{
+    Action, Antispoof, Assumption, Chain, Existence, Fact, FilterId, Hook, InterfaceId, Join, Kind, Lookup,
+    Match, Network, NextHop, NodeId, Role, RouteAction, Rule, SegmentId, Service, State, Table, Test, UnknownId,
+    Vrf, VrfId, Zone, ZoneId,
+};
+use isoaudit::replay::{Foothold, Place, Question, Stance};
+use std::collections::BTreeSet;
+
+/// SplitMix64: small, fast, and the same everywhere.
+pub struct Chance(u64);
+
+impl Chance {
+    pub fn new(seed: u64) -> Chance {
+        Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678_9abc_def0)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below a limit above zero.
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+
+    /// True this many times in a hundred.
+    pub fn percent(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    pub fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())].clone()
+    }
+}
+
+/// A network and a question about it.
+#[derive(Clone)]
+pub struct Case {
+    pub network: Network,
+    pub question: Question,
+}
+
+/// The network and the question of a seed.
+pub fn case(seed: u64) -> Case {
+    let mut maker = Maker { chance: Chance::new(seed), net: Net::new(), families: Vec::new() };
+    maker.families = match maker.chance.below(6) {
+        0..=2 => vec![Family::V4],
+        3 => vec![Family::V6],
+        _ => vec![Family::V4, Family::V6],
+    };
+    maker.assumptions();
+    maker.topology();
+    maker.facts();
+    maker.routes();
+    maker.filters();
+    let question = maker.question();
+    Case { network: maker.net.network, question }
+}
+
+struct Maker {
+    chance: Chance,
+    net: Net,
+    families: Vec<Family>,
+}
+
+impl Maker {
+    fn unknown(&mut self, what: &str) -> UnknownId {
+        self.net.unknown(what)
+    }
+
+    fn fact(&mut self, yes: usize, no: usize) -> Fact {
+        let roll = self.chance.below(100);
+        match roll {
+            _ if roll < yes => Fact::Yes,
+            _ if roll < yes + no => Fact::No,
+            _ => Fact::Unknown(self.unknown("a fact")),
+        }
+    }
+
+    fn maybe_unknown(&mut self, percent: usize) -> Option<UnknownId> {
+        self.chance.percent(percent).then(|| self.unknown("something"))
+    }
+
+    fn assumptions(&mut self) {
+        // Without these two nearly everything is possible, and nothing is left to compare.
+        for (assumption, percent) in [
+            (Assumption::NoReflection, 65),
+            (Assumption::StaticNeighbours, 65),
+            (Assumption::NoSourceRouting, 40),
+            (Assumption::FixedRoutes, 30),
+            (Assumption::Reassembled, 20),
+            (Assumption::NoHiddenForwarding, 20),
+        ] {
+            if self.chance.percent(percent) {
+                self.net.assume(assumption);
+            }
+        }
+    }
+
+    /// The address of a host on a segment in a family, with its prefix.
+    fn address(family: Family, segment: usize, host: usize) -> String {
+        match family {
+            Family::V4 => format!("10.0.{segment}.{host}/29"),
+            Family::V6 => format!("fd00:0:0:{segment}::{host}/64"),
+        }
+    }
+
+    fn topology(&mut self) {
+        let segments = 1 + self.chance.below(3);
+        for index in 0..segments {
+            let id = self.net.segment(&format!("s{index}"));
+            if self.chance.percent(8) {
+                self.net.segment_mut(id).existence = Existence::Possible(UnknownId(0));
+            }
+        }
+        self.net.unknown("the first");
+        self.net.network.zones =
+            ["a", "b"].map(|name| Zone { name: name.to_owned(), plane: None, labels: Vec::new() }).to_vec();
+        self.net.network.vrfs = vec![Vrf { name: "blue".to_owned() }];
+        let nodes = 1 + self.chance.below(3);
+        for index in 0..nodes {
+            let roles = [Role::Router, Role::Router, Role::Firewall, Role::Host];
+            let role = self.chance.pick(&roles);
+            let node = self.net.node(&format!("n{index}"), role);
+            let count = 1 + self.chance.below(segments.min(2) + 1);
+            for _ in 0..count.min(3) {
+                let segment = self.chance.below(segments);
+                self.attach(node, segment);
+            }
+        }
+        if self.chance.percent(35) {
+            let node = self.net.node("internet", Role::Internet);
+            for _ in 0..1 + self.chance.below(2) {
+                let segment = self.chance.below(segments);
+                let already = self.interfaces_on(segment).into_iter().any(|i| self.owner(i) == node);
+                if !already {
+                    self.net.interface(node, SegmentId::at(segment), &[]);
+                }
+            }
+        }
+        if self.chance.percent(20) {
+            let node = self.net.node("somebody", Role::Host);
+            let why = self.unknown("whether somebody is there");
+            self.net.node_mut(node).existence = Existence::Possible(why);
+            let segment = self.chance.below(segments);
+            self.attach(node, segment);
+        }
+        if segments > 1 && self.chance.percent(12) {
+            let unknown = self.unknown("whether the cable is there");
+            let (one, two) = (self.chance.below(segments), self.chance.below(segments));
+            if one != two {
+                self.net.segment_mut(SegmentId::at(one)).joins.push(Join { to: SegmentId::at(two), unknown });
+            }
+        }
+    }
+
+    fn owner(&self, interface: InterfaceId) -> NodeId {
+        self.net.network.interface(interface).node
+    }
+
+    fn interfaces_on(&self, segment: usize) -> Vec<InterfaceId> {
+        self.net.network.segments[segment].attached.clone()
+    }
+
+    fn attach(&mut self, node: NodeId, segment: usize) {
+        let host = 1 + self.interfaces_on(segment).len();
+        let mut addresses = Vec::new();
+        for family in self.families.clone() {
+            if self.chance.percent(85) {
+                addresses.push(Maker::address(family, segment, host));
+            }
+        }
+        let texts: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        let id = self.net.interface(node, SegmentId::at(segment), &texts);
+        let has_v6 = self.net.families(id).contains(&Family::V6);
+        let ipv6 = if has_v6 { Fact::Yes } else { self.fact(20, 40) };
+        let antispoof = [self.antispoof(), self.antispoof()];
+        let zone = self.chance.percent(60).then(|| ZoneId::at(self.chance.below(2)));
+        let interface = self.net.interface_mut(id);
+        interface.ipv6 = ipv6;
+        interface.antispoof = antispoof;
+        interface.zone = zone;
+    }
+
+    fn antispoof(&mut self) -> Antispoof {
+        match self.chance.below(6) {
+            0 => Antispoof::Strict,
+            1 => Antispoof::Loose,
+            2 => Antispoof::Undeclared(self.unknown("whether sources are checked")),
+            _ => Antispoof::Off,
+        }
+    }
+
+    fn facts(&mut self) {
+        for index in 0..self.net.network.nodes.len() {
+            let forwarding = [self.fact(70, 10), self.fact(70, 10)];
+            let source_routing = self.fact(4, 86);
+            let multicast = self.fact(10, 75);
+            let dynamic = self.maybe_unknown(8);
+            let kind = if self.chance.percent(8) { Kind::Unknown("odd".to_owned()) } else { Kind::Linux };
+            let node = &mut self.net.network.nodes[index];
+            node.forwarding = forwarding;
+            node.source_routing = source_routing;
+            node.multicast_forwarding = multicast;
+            node.dynamic_routes = dynamic;
+            node.kind = kind;
+        }
+    }
+
+    /// Destinations of routes and of policies, nested in each other.
+    fn prefixes(&self) -> Vec<&'static str> {
+        let mut all = Vec::new();
+        for family in &self.families {
+            let of_family: &[&str] = match family {
+                Family::V4 => {
+                    &["0.0.0.0/0", "10.0.0.0/16", "10.0.0.0/29", "10.0.1.0/29", "10.0.1.2/32", "10.0.2.0/30"]
+                }
+                Family::V6 => &["::/0", "fd00::/16", "fd00:0:0:1::/64", "fd00::2/128", "fd00:0:0:2::/126"],
+            };
+            all.extend(of_family);
+        }
+        all
+    }
+
+    fn routes(&mut self) {
+        for index in 0..self.net.network.nodes.len() {
+            let node = NodeId::at(index);
+            if self.net.network.node(node).interfaces.is_empty() {
+                continue;
+            }
+            if self.chance.percent(20) {
+                self.vrf(node);
+            }
+            for _ in 0..self.chance.below(4) {
+                let tables = self.net.network.node(node).tables.len();
+                let table = self.chance.below(tables);
+                let to = self.chance.pick(&self.prefixes());
+                let action = self.route_action(node, Family::of(prefix(to).addr()));
+                let unknown = self.maybe_unknown(12);
+                self.net.add_route(node, table, prefix(to), action).unknown = unknown;
+            }
+            self.rules(node);
+        }
+    }
+
+    fn route_action(&mut self, node: NodeId, family: Family) -> RouteAction {
+        match self.chance.below(12) {
+            0 => RouteAction::Blackhole,
+            1 => RouteAction::Unreachable,
+            2 => RouteAction::Throw,
+            _ => {
+                let hops = if self.chance.percent(20) { 2 } else { 1 };
+                RouteAction::Send((0..hops).map(|_| self.next_hop(node, family)).collect())
+            }
+        }
+    }
+
+    /// A neighbour on some segment of the node, or the destination itself.
+    fn next_hop(&mut self, node: NodeId, family: Family) -> NextHop {
+        let interface = self.chance.pick(&self.net.network.node(node).interfaces);
+        let segment = self.net.network.interface(interface).segment;
+        let others = segment.map(|segment| self.interfaces_on(segment.index())).unwrap_or_default();
+        let addresses = others.into_iter().filter(|i| self.owner(*i) != node);
+        let addresses = addresses.flat_map(|i| self.net.network.interface(i).addresses.clone());
+        let vias: Vec<_> =
+            addresses.map(|a| a.net.addr()).filter(|address| Family::of(*address) == family).collect();
+        let via = if vias.is_empty() || self.chance.percent(15) { None } else { Some(self.chance.pick(&vias)) };
+        NextHop { interface, via }
+    }
+
+    /// Moves one interface of a node to a VRF with its own table.
+    fn vrf(&mut self, node: NodeId) {
+        let interface = self.chance.pick(&self.net.network.node(node).interfaces);
+        self.net.interface_mut(interface).vrf = Some(VrfId(0));
+        let falls_through = self.fact(40, 30);
+        let by_vrf = self.net.node_mut(node);
+        let (moved, kept) = by_vrf.tables[0].routes.drain(..).partition(|route| {
+            matches!(&route.action, RouteAction::Send(hops) if hops.iter().all(|hop| hop.interface == interface))
+        });
+        by_vrf.tables[0].routes = kept;
+        by_vrf.tables.push(Table { name: "blue".to_owned(), routes: moved });
+        let mut rule = lookup_rule(Lookup::Table(1));
+        rule.incoming = Some(vec![interface]);
+        rule.falls_through = falls_through;
+        by_vrf.lookup.insert(0, rule);
+    }
+
+    /// Further routing rules.
+    fn rules(&mut self, node: NodeId) {
+        while self.chance.percent(12) {
+            let tables = self.net.network.node(node).tables.len();
+            let action = match self.chance.below(5) {
+                0 => Lookup::Blackhole,
+                1 => Lookup::Unreachable,
+                _ => Lookup::Table(self.chance.below(tables)),
+            };
+            let mut rule = lookup_rule(action);
+            rule.from = self.chance.percent(40).then(|| prefix(self.chance.pick(&self.prefixes())));
+            rule.to = self.chance.percent(40).then(|| prefix(self.chance.pick(&self.prefixes())));
+            rule.unknown = self.maybe_unknown(25);
+            rule.falls_through = self.fact(60, 20);
+            let at = self.chance.below(self.net.network.node(node).lookup.len() + 1);
+            self.net.node_mut(node).lookup.insert(at, rule);
+        }
+    }
+
+    fn filters(&mut self) {
+        for index in 0..self.net.network.nodes.len() {
+            if !self.chance.percent(65) {
+                continue;
+            }
+            let filter = self.filter();
+            let chains = self.net.network.filter(filter).chains.len();
+            let hook = |maker: &mut Maker| Hook {
+                filter,
+                chain: maker.chance.below(chains),
+                family: maker.chance.percent(12).then(|| maker.chance.pick(&Family::ALL)),
+            };
+            let (input, forward, output) =
+                (self.chance.percent(45), self.chance.percent(75), self.chance.percent(35));
+            let bound = [input, forward, output].map(|is_bound| is_bound.then(|| hook(self)));
+            let node = &mut self.net.network.nodes[index];
+            node.input.extend(bound[0]);
+            node.forward.extend(bound[1]);
+            node.output.extend(bound[2]);
+            for interface in node.interfaces.clone() {
+                if self.chance.percent(10) {
+                    let ingress = hook(self);
+                    self.net.interface_mut(interface).ingress.push(ingress);
+                }
+                if self.chance.percent(10) {
+                    let egress = hook(self);
+                    self.net.interface_mut(interface).egress.push(egress);
+                }
+            }
+        }
+    }
+
+    fn filter(&mut self) -> FilterId {
+        let tracks = self.chance.percent(55);
+        let count = 1 + self.chance.below(3);
+        let chains: Vec<Chain> = (0..count).map(|index| self.chain(index, count, tracks)).collect();
+        self.net.filter(tracks, chains)
+    }
+
+    fn chain(&mut self, index: usize, count: usize, tracks: bool) -> Chain {
+        let policy = match self.chance.below(8) {
+            0..=2 => None,
+            3..=5 => Some(Action::Drop),
+            6 => Some(Action::Accept),
+            _ => Some(Action::Reject),
+        };
+        let rules = (0..self.chance.below(5)).map(|number| self.rule(number, index, count, tracks)).collect();
+        let mut chain = chain(policy, rules);
+        chain.name = format!("chain{index}");
+        chain
+    }
+
+    fn rule(&mut self, number: usize, chain: usize, chains: usize, tracks: bool) -> Rule {
+        let deeper = chain + 1 < chains;
+        let target = chain + 1 + self.chance.below((chains - chain - 1).max(1));
+        let action = match self.chance.below(40) {
+            0..=19 => Action::Accept,
+            20..=27 => Action::Drop,
+            28..=29 => Action::Reject,
+            30..=32 if deeper => Action::Jump(target),
+            33..=34 if deeper => Action::Goto(target),
+            30..=34 => Action::Accept,
+            35 => Action::Return,
+            36..=37 => Action::Continue,
+            _ => Action::Unknown(self.unknown("a target")),
+        };
+        let count = self.chance.pick(&[0, 1, 1, 1, 2, 2]);
+        let matches = (0..count).map(|_| self.condition(tracks, true)).collect();
+        let opens = self.chance.percent(75);
+        Rule { name: format!("r{number}"), span: nowhere(), matches, action, opens }
+    }
+
+    fn condition(&mut self, tracks: bool, may_nest: bool) -> Match {
+        let test = self.test(tracks, may_nest);
+        Match { test, negated: self.chance.percent(20), span: nowhere() }
+    }
+
+    fn test(&mut self, tracks: bool, may_nest: bool) -> Test {
+        let some = |maker: &mut Maker| {
+            let one = maker.chance.pick(&maker.prefixes());
+            let two = maker.chance.pick(&maker.prefixes());
+            if maker.chance.percent(75) { ranges(&[one]) } else { ranges(&[one, two]) }
+        };
+        match self.chance.below(34) {
+            0..=5 => Test::Source(some(self)),
+            6..=11 => Test::Destination(some(self)),
+            12 => Test::Family(self.chance.pick(&Family::ALL)),
+            13 => Test::Protocol(vec![self.chance.pick(&[(6, 6), (17, 17), (1, 1), (6, 17)])]),
+            14..=17 => self.service(),
+            18 => Test::SourcePort(vec![(80, 80)]),
+            19 => Test::DestinationPort(vec![(80, 80)]),
+            20 => Test::EitherPort(vec![(80, 80)]),
+            21 => self.tcp_flags(),
+            22 => Test::Fragment(vec![self.chance.pick(&Fragment::ALL)]),
+            23..=25 if tracks => self.state(),
+            23 | 24 => Test::InZone(ZoneId::at(self.chance.below(2))),
+            25 | 26 => Test::OutZone(ZoneId::at(self.chance.below(2))),
+            27 => Test::InName(self.chance.pick(&["eth0", "eth+", "eth1"]).to_owned()),
+            28 => Test::OutName(self.chance.pick(&["eth0", "e+", "eth1"]).to_owned()),
+            29 => Test::InVrf(VrfId(0)),
+            30 => self.chance.pick(&[Test::SourceIsOwn, Test::DestinationIsOwn]),
+            31 | 32 if may_nest => {
+                Test::Any((0..2).map(|_| self.condition(tracks, false)).collect())
+            }
+            _ => Test::Unknown(self.unknown("a match")),
+        }
+    }
+
+    fn service(&mut self) -> Test {
+        let pool = [
+            Service::ports(proto::TCP, 80, 80),
+            Service::ports(proto::UDP, 80, 81),
+            Service::protocol(proto::TCP),
+            Service::icmp(proto::ICMP, 8),
+            Service::icmp(proto::ICMPV6, 128),
+            Service::ANY,
+        ];
+        let count = 1 + self.chance.below(2);
+        Test::Service((0..count).map(|_| self.chance.pick(&pool)).collect())
+    }
+
+    fn tcp_flags(&mut self) -> Test {
+        let both = tcp_flags::SYN | tcp_flags::ACK;
+        let pool = [(both, tcp_flags::SYN), (tcp_flags::ACK, tcp_flags::ACK), (both, both)];
+        let (mask, value) = self.chance.pick(&pool);
+        Test::TcpFlags { mask, value }
+    }
+
+    fn state(&mut self) -> Test {
+        let pool = [
+            vec![State::Established, State::Related],
+            vec![State::Established],
+            vec![State::New],
+            vec![State::Invalid],
+            vec![State::New, State::Untracked],
+            vec![State::Related],
+        ];
+        Test::State(self.chance.pick(&pool))
+    }
+
+    fn question(&mut self) -> Question {
+        let mut question = Question::default();
+        question.footholds = (0..1 + self.chance.below(2)).filter_map(|_| self.foothold()).collect();
+        question.openers = (0..self.chance.below(3)).filter_map(|_| self.foothold()).collect();
+        for foothold in &question.footholds {
+            match (foothold.place, foothold.stance) {
+                (Place::Node(node), Stance::Adversary) => {
+                    question.adversary_nodes.insert(node);
+                }
+                (Place::Segment(segment), _) => {
+                    question.adversary_segments.insert(segment);
+                }
+                (Place::Node(_), Stance::Honest) => {}
+            }
+        }
+        question.adversary_segments.extend(self.forged(&question.adversary_nodes));
+        if self.chance.percent(15) {
+            question.cut.extend(self.door());
+        }
+        if self.chance.percent(15) {
+            question.destinations = ranges(&[self.chance.pick(&self.prefixes())]);
+        }
+        if self.chance.percent(10) {
+            question.services = vec![Service::ports(proto::TCP, 80, 80)];
+        }
+        question
+    }
+
+    /// Whoever holds a node stands on its segments.
+    fn forged(&self, nodes: &BTreeSet<NodeId>) -> BTreeSet<SegmentId> {
+        let interfaces = nodes.iter().flat_map(|node| &self.net.network.node(*node).interfaces);
+        interfaces.filter_map(|i| self.net.network.interface(*i).segment).collect()
+    }
+
+    fn foothold(&mut self) -> Option<Foothold> {
+        let adversary = |place| Foothold { place, stance: Stance::Adversary };
+        let nodes: Vec<NodeId> = self
+            .net
+            .network
+            .nodes_by_id()
+            .filter(|(_, node)| node.role != Role::Internet && node.existence == Existence::Described)
+            .map(|(id, _)| id)
+            .collect();
+        Some(match self.chance.below(4) {
+            0 | 1 => adversary(Place::Segment(SegmentId::at(self.chance.below(self.net.network.segments.len())))),
+            2 => adversary(Place::Node(self.chance.pick(&nodes))),
+            _ => Foothold { place: Place::Node(self.chance.pick(&nodes)), stance: Stance::Honest },
+        })
+    }
+
+    fn door(&mut self) -> Option<Door> {
+        let described = self.net.network.interfaces.iter().enumerate().filter(|(_, interface)| {
+            self.net.network.node(interface.node).existence == Existence::Described
+        });
+        let mut doors: Vec<Door> =
+            described.map(|(index, _)| Door::Interface(InterfaceId::at(index))).collect();
+        for (index, filter) in self.net.network.filters.iter().enumerate() {
+            for (chain, rules) in filter.chains.iter().enumerate() {
+                let accepting = rules.rules.iter().enumerate().filter(|(_, rule)| rule.action == Action::Accept);
+                let door = |(rule, _)| Door::Rule { filter: FilterId::at(index), chain, rule };
+                doors.extend(accepting.map(door));
+            }
+        }
+        (!doors.is_empty()).then(|| self.chance.pick(&doors))
+    }
+}
+
+/// Only to be sure that the two kinds of address text are read alike.
+pub fn host_of(family: Family, segment: usize, host: usize) -> std::net::IpAddr {
+    let text = Maker::address(family, segment, host);
+    ip(text.split('/').next().unwrap_or_default())
+}
