@@ -73,7 +73,6 @@ pub fn judge(
     progress.compiled();
     let judgements = judge.judge_all(&wanted, &|judgement| progress.judged(judgement));
     Report {
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         topology: network.name.clone(),
         input: path.display().to_string(),
         files: files(sources, first),
@@ -104,7 +103,11 @@ fn coverage(network: &Network, judgements: &[Judgement]) -> Coverage {
 
 fn assumptions(network: &Network) -> Vec<AssumptionEntry> {
     let lets_pass = |given: Assumption| {
-        Assumption::TABLE.iter().find(|(known, _, _)| *known == given).map_or("", |(_, _, passes)| passes).to_owned()
+        Assumption::TABLE
+            .iter()
+            .find(|(known, _, _)| *known == given)
+            .map_or("", |(_, _, passes)| passes)
+            .to_owned()
     };
     let entry = |(given, reason): (&Assumption, &crate::source::Spanned<String>)| AssumptionEntry {
         name: given.word().to_owned(),

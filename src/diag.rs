@@ -163,6 +163,11 @@ impl Diagnostics {
         self.found.is_empty()
     }
 
+    /// Everything found so far, in the order of finding.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.found.iter()
+    }
+
     /// In the order of the text: by source, place, then code. Exact repetitions are dropped.
     pub fn sorted(mut self) -> Vec<Diagnostic> {
         self.found.sort_by(|a, b| (a.span, a.code, &a.message).cmp(&(b.span, b.code, &b.message)));

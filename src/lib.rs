@@ -1,6 +1,7 @@
 //! isoaudit decides whether networks are isolated from each other, over all packets and paths.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod claim;
 pub mod diag;
 #[doc(hidden)]

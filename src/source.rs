@@ -140,6 +140,14 @@ impl SourceMap {
         &self.sources[id.0 as usize]
     }
 
+    /// Names the sources from number `first` on as files below a directory, as the user would name them. Readers
+    /// name files relative to their root, which two roots may do alike.
+    pub fn name_below(&mut self, first: usize, directory: &Path) {
+        for source in self.sources.iter_mut().skip(first) {
+            source.name = directory.join(&source.name).display().to_string();
+        }
+    }
+
     /// Number of sources.
     pub fn len(&self) -> usize {
         self.sources.len()

@@ -284,7 +284,11 @@ impl<'n> Facts<'n> {
     fn owners(&self, net: IpNet) -> Truths {
         let wanted = AddressRange::prefix(net);
         let outside = self.network.undescribed_addresses();
-        let internet = Truth::from(outside.iter().any(|range| overlap(range, &wanted)));
+        // What nobody described belongs to the internet; part of it may be anybody's.
+        let internet = Truth {
+            certain: outside.iter().any(|range| range.contains(wanted.low) && range.contains(wanted.high)),
+            possible: outside.iter().any(|range| overlap(range, &wanted)),
+        };
         let interfaces = |ids: &'n [InterfaceId]| ids.iter().map(|id| self.network.interface(*id));
         let is_connected = |segment: &'n Segment| {
             interfaces(&segment.attached).any(|interface| connected(interface, &wanted))

@@ -247,12 +247,12 @@ impl Run<'_, '_> {
         if batch.look.opens() {
             let opening = view.space.union(batch.opens, input.opens);
             let opened = view.space.intersect(delivered, opening);
-            self.open(view, batch.node, opened, Some(batch.receiver));
+            self.open(view, batch.node, opened, Some(batch.receiver), None);
         }
     }
 
     fn is_deaf(&self, node: NodeId) -> bool {
-        self.colour == super::run::Colour::Counted && self.query.cut.deaf.contains(&node)
+        self.query.cut.deaf.contains(&node)
     }
 
     fn forward(&mut self, view: &mut View<'_>, batch: &Batch, packets: Set) {
@@ -306,7 +306,7 @@ impl Run<'_, '_> {
         if batch.look.opens() && self.exists(self.network.segment(segment).existence) {
             let opening = view.space.union_all(&[batch.opens, forward.opens, egress.opens]);
             let opened = view.space.intersect(packets, opening);
-            self.open(view, batch.node, opened, Some(batch.receiver));
+            self.open(view, batch.node, opened, Some(batch.receiver), Some(sends));
         }
         let step = Step::Sent {
             receiver: batch.receiver,
@@ -322,7 +322,7 @@ impl Run<'_, '_> {
     }
 
     fn is_closed(&self, receiver: InterfaceId, sends: InterfaceId) -> bool {
-        self.colour == super::run::Colour::Counted && self.query.cut.hops.contains(&(receiver, sends))
+        self.query.cut.hops.contains(&(receiver, sends))
     }
 
     /// A packet that names its own way is filtered with the node's address as destination, and then goes anywhere.
@@ -368,7 +368,9 @@ impl Run<'_, '_> {
             let answered = &mut self.answered[node.index()][kind];
             *answered = view.space.union(*answered, new);
             let facts = &view.compiled.nodes[node.index()];
-            let answers = if facts.rejects { new } else { view.space.intersect(new, facts.from_own) };
+            // What a node sends to itself never leaves it.
+            let away = view.space.minus(new, facts.to_own);
+            let answers = if facts.rejects { away } else { view.space.intersect(away, facts.from_own) };
             let step = Step::Answered { receiver, cause };
             let looks: Vec<Look> =
                 states.iter().map(|s| Look { kind: LookKind::State(*s), packets: answers }).collect();
@@ -382,7 +384,10 @@ impl Run<'_, '_> {
         if !self.exists(spec.existence) || (spec.kind != Kind::Linux && self.query.reading == Reading::Must) {
             return;
         }
-        let packets = view.space.intersect(packets, view.compiled.nodes[node.index()].from_own);
+        let facts = &view.compiled.nodes[node.index()];
+        let packets = view.space.intersect(packets, facts.from_own);
+        // What a node sends to itself never leaves it.
+        let packets = view.space.minus(packets, facts.to_own);
         let looks = self.looks(view, node, packets, again);
         self.originate_as(view, node, &looks, Step::Own { node });
     }
@@ -408,7 +413,7 @@ impl Run<'_, '_> {
                 if look.opens() {
                     let opening = view.space.union(output.opens, egress.opens);
                     let opened = view.space.intersect(packets, opening);
-                    self.open(view, node, opened, None);
+                    self.open(view, node, opened, None, Some(sends));
                 }
                 self.put(view, segment, packets, sends, hop.via, step);
             }

@@ -82,12 +82,13 @@ pub struct FreeFlow {
     pub replies: bool,
 }
 
-/// A changed network: what is taken out of it, for those packets that count (connections keep the whole network).
+/// A changed network. Doors are taken out for those packets that count, and connections keep the whole network
+/// (SEMANTICS.md section 6, `only-via`); what is closed is closed for all.
 #[derive(Debug, Clone, Default)]
 pub struct Cut {
-    /// Nothing is sent or received through these.
+    /// Doors: nothing that counts is sent or received through these.
     pub interfaces: Vec<InterfaceId>,
-    /// These rules are not there.
+    /// Doors: these rules are not there for what counts.
     pub rules: Vec<RuleRef>,
     /// What these rules accept is dropped.
     pub closed: Vec<RuleRef>,
@@ -98,6 +99,12 @@ pub struct Cut {
 }
 
 impl Cut {
+    /// Without the doors.
+    #[must_use]
+    pub fn without_doors(&self) -> Cut {
+        Cut { interfaces: Vec::new(), rules: Vec::new(), ..self.clone() }
+    }
+
     /// Whether nothing is taken out.
     pub fn is_empty(&self) -> bool {
         self.interfaces.is_empty()

@@ -76,6 +76,8 @@ pub(super) struct Opening {
     pub(super) set: Set,
     /// Where their node had received them; `None` if it sent them itself.
     pub(super) receiver: Option<InterfaceId>,
+    /// Where their node sent them on; `None` if they were delivered.
+    pub(super) sends: Option<InterfaceId>,
 }
 
 /// Which packets this run follows.
@@ -378,6 +380,7 @@ impl<'q, 'c> Run<'q, 'c> {
         node: NodeId,
         packets: Set,
         receiver: Option<InterfaceId>,
+        sends: Option<InterfaceId>,
     ) {
         let known = &mut self.opened[node.index()];
         let new = view.space.minus(packets, *known);
@@ -386,7 +389,7 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         *known = view.space.union(*known, new);
         self.time += 1;
-        self.openings[node.index()].push(Opening { time: self.time, set: new, receiver });
+        self.openings[node.index()].push(Opening { time: self.time, set: new, receiver, sends });
     }
 
     /// What a place at the far side of a node does with packets: the internet, and nodes that may be there.

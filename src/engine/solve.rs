@@ -3,7 +3,7 @@
 use super::compiled::{Compiled, View};
 use super::endings::endings;
 use super::inject;
-use super::query::{Answer, Cut, Limits, Origin, Place, Query, Stop};
+use super::query::{Answer, Limits, Origin, Place, Query, Stop};
 use super::run::{Colour, Run};
 use super::witness::find_witness;
 use crate::header::Packet;
@@ -12,7 +12,7 @@ use crate::set::{Set, Side};
 
 /// Decides a query.
 pub fn solve(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Answer {
-    let mut view = compiled.view(query.reading, &Cut::default(), limits);
+    let mut view = compiled.view(query.reading, &query.cut.without_doors(), limits);
     let mut stop = None;
     let openers = connections(&mut view, query, limits).unwrap_or_else(|(run, limit)| {
         stop = Some(limit);
@@ -73,7 +73,7 @@ impl Reached<'_> {
 /// # Errors
 /// A limit was met.
 pub fn explore<'c>(compiled: &'c Compiled<'c>, query: &Query, limits: Limits) -> Result<Reached<'c>, Stop> {
-    let mut view = compiled.view(query.reading, &Cut::default(), limits);
+    let mut view = compiled.view(query.reading, &query.cut.without_doors(), limits);
     let openers = connections(&mut view, query, limits).map_err(|(_, stop)| stop)?;
     view.change(&query.cut);
     let mut run = Run::new(query, compiled.network, Colour::Counted, limits.steps);

@@ -2,7 +2,7 @@
 
 use super::compiled::View;
 use super::query::{Journey, JourneyHop, Origin, Place, Query, Witness};
-use super::run::{Delta, Run, Step};
+use super::run::{Delta, Opening, Run, Step};
 use super::solve::telling_destinations;
 use crate::header::{AddressRange, Packet, proto, tcp_flags};
 use crate::model::{InterfaceId, NodeId};
@@ -121,12 +121,26 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
         receiver: InterfaceId,
         packet: Packet,
         before: usize,
-        opens_at: Option<NodeId>,
     ) -> Option<()> {
         let delta = self.first(&run.history[receiver.index()], &packet, before)?;
         let node = run.network.interface(receiver).node;
         let hops = vec![JourneyHop { receiver, sends: None, via: None, established: false }];
-        self.finish(run, Place::Node(node), packet, delta, hops, opens_at)
+        self.finish(run, Place::Node(node), packet, delta, hops, None)
+    }
+
+    /// Adds the journey of a packet that opens a connection at a node.
+    fn opening(&mut self, node: NodeId, opening: Opening, packet: Packet) -> Option<()> {
+        let network = self.openers.network;
+        let onto = opening.sends.and_then(|sends| network.interface(sends).segment);
+        let arrives = onto.map_or(Place::Node(node), Place::Segment);
+        let Some(receiver) = opening.receiver else {
+            let origin = Origin::Honest(node);
+            self.journeys.push(Journey { origin, packet, hops: Vec::new(), arrives, opens_at: Some(node) });
+            return Some(());
+        };
+        let delta = self.first(&self.openers.history[receiver.index()], &packet, opening.time)?;
+        let hops = vec![JourneyHop { receiver, sends: opening.sends, via: None, established: false }];
+        self.finish(self.openers, arrives, packet, delta, hops, Some(node))
     }
 
     fn first(&self, history: &[Delta], packet: &Packet, before: usize) -> Option<Delta> {
@@ -161,7 +175,7 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
                 let cause = self.view.space.intersect(run.received[receiver.index()], own);
                 let from = self.from_source(cause, &packet);
                 let packet = pick(self.view, run.query, from)?;
-                self.reception(run, receiver, packet, delta.time, None)?;
+                self.reception(run, receiver, packet, delta.time)?;
                 break Origin::Reflected(node);
             }
             let next = Some(via.unwrap_or(packet.dst));
@@ -194,11 +208,11 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
                 let asker = self.view.space.addresses(Side::Src, &[AddressRange::single(packet.dst)]);
                 let asked = self.view.space.intersect(cause, asker);
                 let asked = pick(self.view, run.query, asked)?;
-                self.reception(run, receiver, asked, delta.time, None)
+                self.reception(run, receiver, asked, delta.time)
             }
             Step::Beyond { receiver, cause } => {
                 let first = pick(self.view, run.query, cause)?;
-                self.reception(run, receiver, first, delta.time, None)
+                self.reception(run, receiver, first, delta.time)
             }
             Step::Somebody { segment, cause } => {
                 let first = pick(self.view, run.query, cause)?;
@@ -227,21 +241,7 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
                     continue;
                 }
                 let first = pick(self.view, run.query, fits)?;
-                return match opening.receiver {
-                    Some(receiver) => self.reception(openers, receiver, first, opening.time, Some(node)),
-                    None => {
-                        let arrives = Place::Node(node);
-                        let journey = Journey {
-                            origin: Origin::Honest(node),
-                            packet: first,
-                            hops: Vec::new(),
-                            arrives,
-                            opens_at: Some(node),
-                        };
-                        self.journeys.push(journey);
-                        Some(())
-                    }
-                };
+                return self.opening(node, *opening, first);
             }
         }
         None

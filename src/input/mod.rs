@@ -8,34 +8,94 @@ mod topology;
 mod word;
 mod yaml;
 
+use crate::claim::Claim;
 use crate::diag::Diagnostics;
-use crate::source::{Loader, SourceMap};
+use crate::model::Network;
+use crate::source::{Loader, SourceId, SourceMap};
 use std::path::Path;
+
+/// What a description says.
+#[derive(Debug)]
+pub struct Description {
+    /// The network.
+    pub network: Network,
+    /// The claims about it, in the order written.
+    pub claims: Vec<Claim>,
+    /// What the reader should know, though it forbids nothing.
+    pub warnings: Diagnostics,
+}
+
+/// Reads a description: the file, what it includes, and the policies that it names.
+///
+/// The root of `loader` is the directory that no path may leave; `path` is relative to it. Every file that was
+/// read is in `sources` afterwards.
+///
+/// # Errors
+/// Everything that is wrong with it, from all entries of all files. Then nothing may be decided.
+pub fn read(sources: &mut SourceMap, loader: &Loader, path: &Path) -> Result<Description, Diagnostics> {
+    let mut found = Diagnostics::default();
+    let files = topology::load(sources, loader, path, &mut found);
+    describe(&files, found, sources, loader)
+}
+
+/// Reads a description that is no file, such as one from a pipe. `source` is its text; what it names is searched
+/// from the root of `loader`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_source(
+    sources: &mut SourceMap,
+    loader: &Loader,
+    source: SourceId,
+) -> Result<Description, Diagnostics> {
+    let mut found = Diagnostics::default();
+    let files = topology::load_text(sources, loader, source, &mut found);
+    describe(&files, found, sources, loader)
+}
+
+fn describe(
+    files: &[topology::File],
+    found: Diagnostics,
+    sources: &mut SourceMap,
+    loader: &Loader,
+) -> Result<Description, Diagnostics> {
+    let (network, claims, warnings) = topology::read(files, found, sources, loader)?;
+    Ok(Description { network, claims, warnings })
+}
 
 /// The description of a file written out after includes, groups and defaults, as YAML in the order of the format.
 ///
-/// The root of `loader` is the directory that no path may leave; `path` is relative to it.
+/// `loader` and `path` are as for [`read`].
 ///
 /// # Errors
-/// Everything that is wrong with the shape of the description. Names are not looked up.
+/// Everything that is wrong with the shape of the description. Names are not looked up, but for those of groups.
 pub fn resolve(
     sources: &mut SourceMap,
     loader: &Loader,
     path: &Path,
 ) -> Result<serde_yaml::Value, Diagnostics> {
-    let mut out = Diagnostics::default();
-    let files = topology::include::load(sources, loader, path, &mut out);
-    let merged = topology::merge::Merged::read(&files, &mut out);
-    let nodes = topology::settle::settle(&merged, &mut out);
-    if out.has_errors() {
-        return Err(out);
-    }
-    Ok(topology::resolve::resolved(&merged, &nodes))
+    let mut found = Diagnostics::default();
+    let files = topology::load(sources, loader, path, &mut found);
+    topology::resolve(&files, found)
+}
+
+/// As [`resolve`], for a description that is no file, as for [`read_source`].
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_source(
+    sources: &mut SourceMap,
+    loader: &Loader,
+    source: SourceId,
+) -> Result<serde_yaml::Value, Diagnostics> {
+    let mut found = Diagnostics::default();
+    let files = topology::load_text(sources, loader, source, &mut found);
+    topology::resolve(&files, found)
 }
 
 /// The JSON Schema (draft 2020-12) of `topology.yaml`, generated from the tables that read it.
 pub fn schema() -> serde_json::Value {
-    topology::schema::schema()
+    topology::schema()
 }
 
 #[cfg(test)]

@@ -88,7 +88,11 @@ fn numbered(word: &str) -> IResult<&str, &str> {
 pub(crate) fn read_word(word: &str) -> Result<Service, Flaw<'_>> {
     if let Ok((behind, digits)) = numbered(word) {
         let protocol = number(digits, 255, "a protocol number", Code::Policy)? as u8;
-        return carried(word, protocol, behind.strip_prefix('/'));
+        if behind.is_empty() {
+            return Ok(Service::protocol(protocol));
+        }
+        let flaw = Flaw::new(behind, Code::Policy, "a protocol by its number has no ports here");
+        return Err(flaw.maybe_help(proto::name(protocol).map(|name| format!("write `{name}{behind}`"))));
     }
     let Ok((_, (name, behind))) = split(word) else {
         return Err(Flaw::new(word, Code::Policy, "expected a service").help("such as `tcp/443`"));
@@ -179,9 +183,15 @@ fn icmp_type(protocol: u8, text: &str) -> Result<(u8, u8), Flaw<'_>> {
         let (low, high) = range(text, 255, "an ICMP type", Code::Policy)?;
         return Ok((low as u8, high as u8));
     }
-    let names = ICMP_TYPES.iter().filter(|(_, v4, v6)| own(*v4, *v6).is_some()).map(|(name, _, _)| *name);
+    let mut names = ICMP_TYPES.iter().filter(|(_, v4, v6)| own(*v4, *v6).is_some()).map(|(name, _, _)| *name);
+    let longer = names.clone().filter(|name| !text.is_empty() && name.starts_with(text));
+    let longer: Vec<String> = longer.map(|name| format!("`{name}`")).collect();
+    let help = match longer.is_empty() {
+        true => suggest(text, &mut names),
+        false => Some(format!("did you mean {}?", longer.join(" or "))),
+    };
     Err(Flaw::new(text, Code::Policy, format!("unknown ICMP type `{text}`"))
-        .maybe_help(suggest(text, names))
+        .maybe_help(help)
         .or_help("a type without a name here is written as its number"))
 }
 
@@ -212,4 +222,64 @@ pub(crate) fn show(service: &Service) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceId;
+    use proptest::prelude::*;
+
+    fn service() -> impl Strategy<Value = Service> {
+        let range = |low: u8, high: u8| (low.min(high), low.max(high));
+        prop_oneof![
+            Just(Service::ANY),
+            any::<u8>().prop_map(Service::protocol),
+            (prop::sample::select(vec![6, 17, 33, 132, 136]), any::<u16>(), any::<u16>())
+                .prop_map(|(protocol, a, b)| Service::ports(protocol, a.min(b), a.max(b))),
+            (prop::sample::select(vec![1, 58]), any::<(u8, u8)>(), any::<(u8, u8)>(), any::<bool>())
+                .prop_map(move |(protocol, types, codes, narrow)| Service {
+                    icmp_types: if narrow { (types.0, types.0) } else { range(types.0, types.1) },
+                    icmp_codes: if narrow { range(codes.0, codes.1) } else { (0, u8::MAX) },
+                    ..Service::protocol(protocol)
+                }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_shown_is_read_as_the_same(service in service()) {
+            let text = show(&service);
+            prop_assert_eq!(read_word(&text).ok(), Some(service), "{}", text);
+        }
+    }
+
+    #[test]
+    fn one_service_or_several_in_a_description() {
+        let read = |text: &str| {
+            let mut diagnostics = Diagnostics::default();
+            // The text begins at byte 100 of its source, behind a quote.
+            let span = Span::new(SourceId(0), 100, 100 + text.len());
+            let services = read(text, span, &mut diagnostics);
+            let places = diagnostics.sorted().into_iter().filter_map(|d| d.span).map(|s| (s.start, s.end));
+            (services, places.collect::<Vec<_>>())
+        };
+        let web = Service::ports(proto::TCP, 443, 443);
+        let ping = Service::icmp(proto::ICMP, 8);
+        assert_eq!(read("tcp/443"), (Some(vec![web]), Vec::new()));
+        assert_eq!(read(" { tcp/443, icmp/echo-request } "), (Some(vec![web, ping]), Vec::new()));
+        assert_eq!(read("tcp/443, tpc/80, udp/x"), (None, vec![(109, 112), (121, 122)]));
+        assert_eq!(read("").0, None);
+        assert_eq!(read("proto-6").0, Some(vec![Service::protocol(proto::TCP)]));
+    }
+
+    #[test]
+    fn a_scalar_with_escapes_is_one_place() {
+        let mut diagnostics = Diagnostics::default();
+        let span = Span::new(SourceId(0), 10, 99);
+        assert_eq!(read("tpc/80", span, &mut diagnostics), None);
+        assert_eq!(diagnostics.sorted()[0].span, Some(span));
+    }
 }

@@ -12,6 +12,7 @@ pub mod build;
 pub mod country;
 pub mod filter;
 pub mod id;
+pub mod kind;
 pub mod network;
 pub mod route;
 pub mod service;

@@ -18,6 +18,7 @@ use super::{Foothold, Question, Stance};
 use crate::header::Packet;
 use crate::model::{InterfaceId, Network, NodeId, Reading, SegmentId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// Where packets of the universe arrive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,6 +85,9 @@ struct Colour<'a> {
     free_segments: BTreeSet<SegmentId>,
     free_nodes: BTreeSet<NodeId>,
     answers: BTreeSet<Answer>,
+    /// What was already sent on to every destination, without the destination that it had.
+    rerouted: BTreeSet<(InterfaceId, Packet)>,
+    destinations: BTreeSet<IpAddr>,
     work: Vec<(InterfaceId, usize)>,
     /// Nodes whose table has grown since their packets were looked at.
     grown: BTreeSet<NodeId>,
@@ -103,6 +107,8 @@ impl<'a> Colour<'a> {
             free_segments: BTreeSet::new(),
             free_nodes: BTreeSet::new(),
             answers: BTreeSet::new(),
+            rerouted: BTreeSet::new(),
+            destinations: universe.iter().map(|packet| packet.dst).collect(),
             work: Vec::new(),
             grown: BTreeSet::new(),
         }
@@ -259,9 +265,11 @@ impl<'a> Colour<'a> {
     /// Puts the packet with every destination of its family that the universe has on the segment.
     fn reroute(&mut self, packet: &Packet, out: InterfaceId) {
         let Some(segment) = self.view.segment_of(out) else { return };
+        if !self.rerouted.insert((out, Packet { dst: packet.src, ..*packet })) {
+            return;
+        }
         let flooded = flood(self.view, segment, Some(out), Reason::SourceRouted);
-        let destinations: BTreeSet<_> = self.universe.iter().map(|other| other.dst).collect();
-        for dst in destinations {
+        for dst in self.destinations.clone() {
             if let Some(number) = self.numbers.get(&Packet { dst, ..*packet }).copied() {
                 self.land(number, &flooded);
             }

@@ -25,8 +25,6 @@ pub use style::{Detail, Look};
 /// Everything decided about one topology.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The version of the program that decided.
-    pub tool_version: String,
     /// The name of the description.
     pub topology: String,
     /// The input as the user named it, so that commands in the report can be typed as they stand.

@@ -181,7 +181,7 @@ impl Excerpt {
         }
         for (index, target) in targets.iter().enumerate() {
             let length = target.end_at.saturating_sub(target.start_at);
-            let text = target.text.map(|text| excerpt.label_text(target.start_at, length, text, look));
+            let text = target.text.map(|text| excerpt.label_text(target, length, text, look));
             let span = SourceSpan::new(target.start_at.into(), length);
             let drawn = match index {
                 0 => LabeledSpan::new_primary_with_span(text, span),
@@ -222,13 +222,17 @@ impl Excerpt {
     }
 
     /// The text of a label, wrapped into what is left of the width beside its line.
-    fn label_text(&self, start: usize, length: usize, text: &str, look: &Look) -> String {
+    fn label_text(&self, target: &Target<'_>, length: usize, text: &str, look: &Look) -> String {
+        let start = target.start_at;
         let line_start = self.text.get(..start).and_then(|t| t.rfind('\n')).map_or(0, |at| at + 1);
         let before = columns(self.text.get(line_start..start).unwrap_or(""));
         let marked = self.text.get(start..start + length).unwrap_or("");
         // miette hangs the text below the middle of a mark, or at the left behind several lines.
-        let middle = if marked.contains('\n') { 0 } else { before + columns(marked) / 2 };
-        wrap(&look.clean(text), (WIDTH - 14).saturating_sub(middle).max(LABEL_COLUMNS_MIN / 2)).join("\n")
+        let middle = if marked.contains('\n') { 4 } else { before + columns(marked) / 2 };
+        let last_line = self.block_of(start, start).map_or(0, |block| block.first_line + block.lines);
+        let gutter = last_line.to_string().len() + 4;
+        wrap(&look.clean(text), WIDTH.saturating_sub(gutter + middle + 5).max(LABEL_COLUMNS_MIN / 2))
+            .join("\n")
     }
 
     fn block_of(&self, start: usize, end: usize) -> Option<&Block> {

@@ -121,7 +121,8 @@ fn violations(judge: &Judge<'_>, claim: &Claim, absence: &Absence<'_>, ruling: &
     let mut query = absence.query(judge.network, Reading::Must);
     query.own_sources = true;
     let mut found = false;
-    while ruling.findings.len() < judge.options.max_causes {
+    // Each turn closes something new, or falls back from own sources to any.
+    for _ in 0..=judge.options.max_causes {
         let answer = solve(&judge.compiled, &query, judge.options.limits);
         let Some(witness) = &answer.witness else {
             if query.own_sources {

@@ -29,6 +29,12 @@ pub(super) fn of_violation(judge: &Judge<'_>, claim: &Claim, query: &Query, witn
     let Some(last) = witness.journeys.last() else { return Evidence::Refuted(disagreement(claim)) };
     let walked = replay(judge, query, witness, Reading::Must);
     if !walked.confirms(replay_place(last.arrives)) {
+        for j in &witness.journeys {
+            eprintln!("J {j:?}");
+        }
+        for l in &walked.legs {
+            eprintln!("L {l:#?}");
+        }
         return Evidence::Refuted(disagreement(claim));
     }
     let ways: Vec<&Branch> = chosen_ways(&walked, last.arrives);

@@ -12,6 +12,7 @@ mod telling;
 mod vacuity;
 
 pub use judge::{Judge, Options};
+pub use telling::hops as tell_hops;
 
 use crate::claim::{Claim, Severity};
 use crate::header::Packet;

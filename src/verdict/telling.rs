@@ -42,7 +42,7 @@ pub(super) fn leg(
 }
 
 /// The hops of a way, none of them blamed.
-pub(super) fn hops(network: &Network, packet: &Packet, way: &Branch) -> Vec<Hop> {
+pub fn hops(network: &Network, packet: &Packet, way: &Branch) -> Vec<Hop> {
     tell(network, packet, way).into_iter().map(|hop| told(network, hop, None)).collect()
 }
 

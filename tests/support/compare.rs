@@ -7,41 +7,58 @@ use isoaudit::model::{Network, NodeId, Reading, SegmentId};
 use isoaudit::replay::{Place, Question, Reached, explore};
 
 /// A case whose universe is larger than this is left out: it takes long and shows nothing that smaller ones do not.
-pub const MAX_UNIVERSE: usize = 20_000;
+pub(crate) const MAX_UNIVERSE: usize = 4_000;
 
 /// What another interpreter says about membership: given a network, a reading, a question and a universe, the packets of
 /// the universe that arrive at each place, and those that open a connection at each node.
-pub trait Interpreter {
-    fn reached(&self, network: &Network, reading: Reading, question: &Question, universe: &[Packet]) -> Reached;
+pub(crate) trait Interpreter {
+    fn reached(
+        &self,
+        network: &Network,
+        reading: Reading,
+        question: &Question,
+        universe: &[Packet],
+    ) -> Reached;
 }
 
 impl<F> Interpreter for F
 where
     F: Fn(&Network, Reading, &Question, &[Packet]) -> Reached,
 {
-    fn reached(&self, network: &Network, reading: Reading, question: &Question, universe: &[Packet]) -> Reached {
+    fn reached(
+        &self,
+        network: &Network,
+        reading: Reading,
+        question: &Question,
+        universe: &[Packet],
+    ) -> Reached {
         self(network, reading, question, universe)
     }
 }
 
 /// The naive interpreter itself.
-pub fn naive(network: &Network, reading: Reading, question: &Question, universe: &[Packet]) -> Reached {
+pub(crate) fn naive(
+    network: &Network,
+    reading: Reading,
+    question: &Question,
+    universe: &[Packet],
+) -> Reached {
     explore(network, reading, question, universe)
 }
 
 /// One packet about which two interpreters differ.
 #[derive(Debug, Clone)]
-pub struct Difference {
-    pub reading: Reading,
+pub(crate) struct Difference {
+    pub(crate) reading: Reading,
     /// "put on s1", "delivered to n0" or "opened at n0".
-    pub what: String,
-    pub packet: Packet,
+    pub(crate) what: String,
+    pub(crate) packet: Packet,
     /// Whether the naive interpreter says so; the other says the opposite.
-    pub naive_says: bool,
+    pub(crate) naive_says: bool,
 }
 
 /// Everything about which the naive interpreter and another differ in a case; the first of each place.
-pub fn differences(case: &Case, other: &impl Interpreter) -> Vec<Difference> {
+pub(crate) fn differences(case: &Case, other: &impl Interpreter) -> Vec<Difference> {
     let packets = universe(&case.network, &case.question);
     let mut found = Vec::new();
     for reading in [Reading::Must, Reading::May] {
@@ -54,7 +71,7 @@ pub fn differences(case: &Case, other: &impl Interpreter) -> Vec<Difference> {
                 found.push(Difference { reading, what, packet: *packet, naive_says });
             }
         }
-        for (id, node) in case.network.nodes_by_id().filter(|(id, _)| asks_state(&case.network, *id)) {
+        for (id, node) in case.network.nodes_by_id() {
             let opens = |reached: &Reached, packet: &Packet| {
                 reached.opened.get(&id).is_some_and(|packets| packets.contains(packet))
             };
@@ -69,7 +86,7 @@ pub fn differences(case: &Case, other: &impl Interpreter) -> Vec<Difference> {
 }
 
 /// Every place of a network.
-pub fn places(network: &Network) -> Vec<Place> {
+pub(crate) fn places(network: &Network) -> Vec<Place> {
     let segments = (0..network.segments.len()).map(|index| Place::Segment(SegmentId::at(index)));
     let nodes = (0..network.nodes.len()).map(|index| Place::Node(NodeId::at(index)));
     segments.chain(nodes).collect()
@@ -83,7 +100,7 @@ fn arrival(network: &Network, place: Place) -> String {
 }
 
 /// Takes things out of a case as long as it stays interesting, so that what is left is small enough to read.
-pub fn shrink(mut case: Case, is_interesting: impl Fn(&Case) -> bool) -> Case {
+pub(crate) fn shrink(mut case: Case, is_interesting: impl Fn(&Case) -> bool) -> Case {
     loop {
         let smaller = cuts(&case).into_iter().find(|smaller| is_interesting(smaller));
         match smaller {
@@ -102,10 +119,14 @@ fn cuts(case: &Case) -> Vec<Case> {
         all.push(smaller);
     };
     for index in 0..case.question.footholds.len() {
-        cut(&|c| drop(c.question.footholds.remove(index)));
+        cut(&|c| {
+            c.question.footholds.remove(index);
+        });
     }
     for index in 0..case.question.openers.len() {
-        cut(&|c| drop(c.question.openers.remove(index)));
+        cut(&|c| {
+            c.question.openers.remove(index);
+        });
     }
     if !case.question.cut.is_empty() {
         cut(&|c| c.question.cut.clear());
@@ -125,11 +146,15 @@ fn cuts(case: &Case) -> Vec<Case> {
             cut(&|c| c.network.nodes[node].output.clear());
         }
         for rule in 0..old.lookup.len() {
-            cut(&|c| drop(c.network.nodes[node].lookup.remove(rule)));
+            cut(&|c| {
+                c.network.nodes[node].lookup.remove(rule);
+            });
         }
         for (table, routes) in old.tables.iter().enumerate() {
             for route in 0..routes.routes.len() {
-                cut(&|c| drop(c.network.nodes[node].tables[table].routes.remove(route)));
+                cut(&|c| {
+                    c.network.nodes[node].tables[table].routes.remove(route);
+                });
             }
         }
     }
@@ -147,7 +172,9 @@ fn cut_links(case: &Case, cut: &mut impl FnMut(&dyn Fn(&mut Case))) {
             cut(&|c| c.network.interfaces[index].egress.clear());
         }
         for address in 0..old.addresses.len() {
-            cut(&|c| drop(c.network.interfaces[index].addresses.remove(address)));
+            cut(&|c| {
+                c.network.interfaces[index].addresses.remove(address);
+            });
         }
         if let Some(segment) = old.segment {
             cut(&|c| {
@@ -174,27 +201,16 @@ fn cut_rules(case: &Case, cut: &mut impl FnMut(&dyn Fn(&mut Case))) {
             for (rule, one) in rules.rules.iter().enumerate() {
                 // A door names a rule by its number.
                 if !has_door {
-                    cut(&|c| drop(c.network.filters[filter].chains[chain].rules.remove(rule)));
+                    cut(&|c| {
+                        c.network.filters[filter].chains[chain].rules.remove(rule);
+                    });
                 }
                 for index in 0..one.matches.len() {
-                    cut(&|c| drop(c.network.filters[filter].chains[chain].rules[rule].matches.remove(index)));
+                    cut(&|c| {
+                        c.network.filters[filter].chains[chain].rules[rule].matches.remove(index);
+                    });
                 }
             }
         }
     }
-}
-
-/// Whether some rule at a node asks for the connection state; what is open elsewhere makes no difference.
-pub fn asks_state(network: &Network, node: NodeId) -> bool {
-    let filters = network.hooks(node).into_iter().map(|hook| network.filter(hook.filter));
-    let mut open: Vec<&isoaudit::model::Match> =
-        filters.flat_map(|f| &f.chains).flat_map(|c| &c.rules).flat_map(|r| &r.matches).collect();
-    while let Some(one) = open.pop() {
-        match &one.test {
-            isoaudit::model::Test::State(_) => return true,
-            isoaudit::model::Test::Any(any) => open.extend(any),
-            _ => {}
-        }
-    }
-    false
 }

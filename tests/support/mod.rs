@@ -1,8 +1,10 @@
 //! Networks made by hand and by chance, and the packets that tell everything apart about them.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-pub mod compare;
-pub mod net;
-pub mod packets;
-pub mod random;
-pub mod universe;
+pub(crate) mod compare;
+pub(crate) mod line;
+pub(crate) mod net;
+pub(crate) mod packets;
+pub(crate) mod random;
+pub(crate) mod settle;
+pub(crate) mod universe;

@@ -11,47 +11,47 @@ use isoaudit::source::{SourceId, Span, Spanned};
 use std::net::IpAddr;
 
 /// A place in no file at all.
-pub fn nowhere() -> Span {
+pub(crate) fn nowhere() -> Span {
     Span::new(SourceId(0), 0, 0)
 }
 
 /// An address from text.
-pub fn ip(text: &str) -> IpAddr {
+pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
 /// A prefix from text.
-pub fn prefix(text: &str) -> IpNet {
+pub(crate) fn prefix(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 
 /// The addresses of prefixes.
-pub fn ranges(texts: &[&str]) -> Vec<AddressRange> {
+pub(crate) fn ranges(texts: &[&str]) -> Vec<AddressRange> {
     texts.iter().map(|text| prefix(text).into()).collect()
 }
 
 /// A network that grows. Everything in it is described, speaks IPv6, checks no sources, and forwards if its role does.
-pub struct Net {
+pub(crate) struct Net {
     /// The network so far.
-    pub network: Network,
+    pub(crate) network: Network,
 }
 
 impl Net {
-    pub fn new() -> Net {
+    pub(crate) fn new() -> Net {
         Net { network: Network::unchecked_empty("test") }
     }
 
-    pub fn unknown(&mut self, what: &str) -> UnknownId {
+    pub(crate) fn unknown(&mut self, what: &str) -> UnknownId {
         let unknown = Unknown { what: what.to_owned(), span: None, settle: format!("settle {what}") };
         self.network.unknowns.push(unknown);
         UnknownId::at(self.network.unknowns.len() - 1)
     }
 
-    pub fn assume(&mut self, assumption: Assumption) {
+    pub(crate) fn assume(&mut self, assumption: Assumption) {
         self.network.assumptions.insert(assumption, Spanned::new("a test".to_owned(), nowhere()));
     }
 
-    pub fn segment(&mut self, name: &str) -> SegmentId {
+    pub(crate) fn segment(&mut self, name: &str) -> SegmentId {
         self.network.segments.push(Segment {
             name: name.to_owned(),
             span: nowhere(),
@@ -66,7 +66,7 @@ impl Net {
         SegmentId::at(self.network.segments.len() - 1)
     }
 
-    pub fn node(&mut self, name: &str, role: Role) -> NodeId {
+    pub(crate) fn node(&mut self, name: &str, role: Role) -> NodeId {
         let forwards = if role.forwards() { Fact::Yes } else { Fact::No };
         self.network.nodes.push(Node {
             name: name.to_owned(),
@@ -90,16 +90,16 @@ impl Net {
         NodeId::at(self.network.nodes.len() - 1)
     }
 
-    pub fn router(&mut self, name: &str) -> NodeId {
+    pub(crate) fn router(&mut self, name: &str) -> NodeId {
         self.node(name, Role::Router)
     }
 
-    pub fn host(&mut self, name: &str) -> NodeId {
+    pub(crate) fn host(&mut self, name: &str) -> NodeId {
         self.node(name, Role::Host)
     }
 
     /// An interface on a segment, with the routes of its prefixes in the main table.
-    pub fn interface(&mut self, node: NodeId, segment: SegmentId, addresses: &[&str]) -> InterfaceId {
+    pub(crate) fn interface(&mut self, node: NodeId, segment: SegmentId, addresses: &[&str]) -> InterfaceId {
         let id = InterfaceId::at(self.network.interfaces.len());
         let name = format!("eth{}", self.network.node(node).interfaces.len());
         let address = |text: &&str| Address { net: prefix(text), span: nowhere() };
@@ -120,33 +120,46 @@ impl Net {
         self.network.nodes[node.index()].interfaces.push(id);
         self.network.segments[segment.index()].attached.push(id);
         for text in addresses {
-            self.add_route(node, 0, prefix(text).trunc(), RouteAction::Send(vec![NextHop { interface: id, via: None }]));
+            self.add_route(
+                node,
+                0,
+                prefix(text).trunc(),
+                RouteAction::Send(vec![NextHop { interface: id, via: None }]),
+            );
         }
         id
     }
 
     /// Adds a route where the order of the table wants it.
-    pub fn add_route(&mut self, node: NodeId, table: usize, to: IpNet, action: RouteAction) -> &mut Route {
+    pub(crate) fn add_route(
+        &mut self,
+        node: NodeId,
+        table: usize,
+        to: IpNet,
+        action: RouteAction,
+    ) -> &mut Route {
         let routes = &mut self.network.nodes[node.index()].tables[table].routes;
-        let at = routes.iter().position(|old| old.prefix.prefix_len() < to.prefix_len()).unwrap_or(routes.len());
+        let at =
+            routes.iter().position(|old| old.prefix.prefix_len() < to.prefix_len()).unwrap_or(routes.len());
         routes.insert(at, Route { prefix: to, action, span: nowhere(), unknown: None });
         &mut routes[at]
     }
 
     /// A route through neighbours: (out-interface, neighbour's address), several for equal cost.
-    pub fn route(&mut self, node: NodeId, to: &str, hops: &[(InterfaceId, &str)]) -> &mut Route {
-        let hop = |(interface, via): &(InterfaceId, &str)| NextHop { interface: *interface, via: Some(ip(via)) };
+    pub(crate) fn route(&mut self, node: NodeId, to: &str, hops: &[(InterfaceId, &str)]) -> &mut Route {
+        let hop =
+            |(interface, via): &(InterfaceId, &str)| NextHop { interface: *interface, via: Some(ip(via)) };
         self.add_route(node, 0, prefix(to), RouteAction::Send(hops.iter().map(hop).collect()))
     }
 
-    pub fn filter(&mut self, tracks: bool, chains: Vec<Chain>) -> FilterId {
+    pub(crate) fn filter(&mut self, tracks: bool, chains: Vec<Chain>) -> FilterId {
         let name = format!("filter{}", self.network.filters.len());
         self.network.filters.push(Filter { name, span: nowhere(), chains, tracks });
         FilterId::at(self.network.filters.len() - 1)
     }
 
     /// Binds the first chain of a filter to a stage of a node.
-    pub fn bind(&mut self, node: NodeId, stage: Stage, filter: FilterId) {
+    pub(crate) fn bind(&mut self, node: NodeId, stage: Stage, filter: FilterId) {
         let hook = Hook { filter, chain: 0, family: None };
         let node = &mut self.network.nodes[node.index()];
         match stage {
@@ -158,7 +171,7 @@ impl Net {
     }
 
     /// Binds the first chain of a filter to a stage of an interface.
-    pub fn bind_interface(&mut self, interface: InterfaceId, stage: Stage, filter: FilterId) {
+    pub(crate) fn bind_interface(&mut self, interface: InterfaceId, stage: Stage, filter: FilterId) {
         let hook = Hook { filter, chain: 0, family: None };
         let interface = &mut self.network.interfaces[interface.index()];
         match stage {
@@ -168,27 +181,27 @@ impl Net {
         }
     }
 
-    pub fn node_mut(&mut self, id: NodeId) -> &mut Node {
+    pub(crate) fn node_mut(&mut self, id: NodeId) -> &mut Node {
         &mut self.network.nodes[id.index()]
     }
 
-    pub fn interface_mut(&mut self, id: InterfaceId) -> &mut Interface {
+    pub(crate) fn interface_mut(&mut self, id: InterfaceId) -> &mut Interface {
         &mut self.network.interfaces[id.index()]
     }
 
-    pub fn segment_mut(&mut self, id: SegmentId) -> &mut Segment {
+    pub(crate) fn segment_mut(&mut self, id: SegmentId) -> &mut Segment {
         &mut self.network.segments[id.index()]
     }
 
     /// Whether the addresses of an interface say so, it speaks the family.
-    pub fn families(&self, id: InterfaceId) -> Vec<Family> {
+    pub(crate) fn families(&self, id: InterfaceId) -> Vec<Family> {
         let addresses = self.network.interface(id).addresses.iter();
         addresses.map(|address| Family::of(address.net.addr())).collect()
     }
 }
 
 /// A rule that sends every packet to an action.
-pub fn lookup_rule(action: Lookup) -> LookupRule {
+pub(crate) fn lookup_rule(action: Lookup) -> LookupRule {
     LookupRule {
         from: None,
         to: None,
@@ -201,24 +214,24 @@ pub fn lookup_rule(action: Lookup) -> LookupRule {
 }
 
 /// A chain with a policy.
-pub fn chain(policy: Option<Action>, rules: Vec<Rule>) -> Chain {
+pub(crate) fn chain(policy: Option<Action>, rules: Vec<Rule>) -> Chain {
     Chain { name: "chain".to_owned(), span: nowhere(), rules, policy }
 }
 
 /// A rule that opens connections.
-pub fn rule(name: &str, tests: Vec<Test>, action: Action) -> Rule {
+pub(crate) fn rule(name: &str, tests: Vec<Test>, action: Action) -> Rule {
     let matches = tests.into_iter().map(|test| Match { test, negated: false, span: nowhere() }).collect();
     Rule { name: name.to_owned(), span: nowhere(), matches, action, opens: true }
 }
 
 /// The rule with its conditions turned round.
-pub fn negated(mut rule: Rule) -> Rule {
+pub(crate) fn negated(mut rule: Rule) -> Rule {
     rule.matches.iter_mut().for_each(|one| one.negated = !one.negated);
     rule
 }
 
 /// The rule, opening nothing.
-pub fn stateless(mut rule: Rule) -> Rule {
+pub(crate) fn stateless(mut rule: Rule) -> Rule {
     rule.opens = false;
     rule
 }

@@ -18,40 +18,33 @@ fn blank(src: &str, dst: &str, proto: u8) -> Packet {
 }
 
 /// The first packet of a TCP connection.
-pub fn syn(src: &str, dst: &str, dport: u16) -> Packet {
+pub(crate) fn syn(src: &str, dst: &str, dport: u16) -> Packet {
     Packet { sport: 40000, dport, flags: tcp_flags::SYN, ..blank(src, dst, proto::TCP) }
 }
 
 /// A datagram.
-pub fn udp(src: &str, dst: &str, dport: u16) -> Packet {
+pub(crate) fn udp(src: &str, dst: &str, dport: u16) -> Packet {
     Packet { sport: 40000, dport, ..blank(src, dst, proto::UDP) }
 }
 
 /// An ICMP message of either family.
-pub fn icmp(src: &str, dst: &str, icmp_type: u8) -> Packet {
+pub(crate) fn icmp(src: &str, dst: &str, icmp_type: u8) -> Packet {
     let family = Family::of(ip(src));
     Packet { icmp_type, ..blank(src, dst, family.icmp()) }
 }
 
 /// The same with other TCP flags.
-pub fn flagged(packet: Packet, flags: u8) -> Packet {
+pub(crate) fn flagged(packet: Packet, flags: u8) -> Packet {
     Packet { flags, ..packet }
 }
 
 /// What answers it: ends and ports swapped, an acknowledgement if it is TCP.
-pub fn reply(packet: Packet) -> Packet {
+pub(crate) fn reply(packet: Packet) -> Packet {
     let flags = if packet.proto == proto::TCP { tcp_flags::ACK } else { 0 };
-    Packet {
-        src: packet.dst,
-        dst: packet.src,
-        sport: packet.dport,
-        dport: packet.sport,
-        flags,
-        ..packet
-    }
+    Packet { src: packet.dst, dst: packet.src, sport: packet.dport, dport: packet.sport, flags, ..packet }
 }
 
 /// The same as a part of its datagram.
-pub fn part(packet: Packet, fragment: Fragment) -> Packet {
+pub(crate) fn part(packet: Packet, fragment: Fragment) -> Packet {
     Packet { fragment, ..packet }
 }

@@ -5,17 +5,17 @@ use isoaudit::claim::Door;
 use isoaudit::header::{Family, Fragment, proto, tcp_flags};
 use isoaudit::model::{
     Action, Antispoof, Assumption, Chain, Existence, Fact, FilterId, Hook, InterfaceId, Join, Kind, Lookup,
-    Match, Network, NextHop, NodeId, Role, RouteAction, Rule, SegmentId, Service, State, Table, Test, UnknownId,
-    Vrf, VrfId, Zone, ZoneId,
+    Match, Network, NextHop, NodeId, Role, RouteAction, Rule, SegmentId, Service, State, Table, Test,
+    UnknownId, Vrf, VrfId, Zone, ZoneId,
 };
 use isoaudit::replay::{Foothold, Place, Question, Stance};
 use std::collections::BTreeSet;
 
 /// SplitMix64: small, fast, and the same everywhere.
-pub struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    pub fn new(seed: u64) -> Chance {
+    pub(crate) fn new(seed: u64) -> Chance {
         Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678_9abc_def0)
     }
 
@@ -28,29 +28,29 @@ impl Chance {
     }
 
     /// A number below a limit above zero.
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 
     /// True this many times in a hundred.
-    pub fn percent(&mut self, percent: usize) -> bool {
+    pub(crate) fn percent(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    pub fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Clone>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())].clone()
     }
 }
 
 /// A network and a question about it.
-#[derive(Clone)]
-pub struct Case {
-    pub network: Network,
-    pub question: Question,
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    pub(crate) network: Network,
+    pub(crate) question: Question,
 }
 
 /// The network and the question of a seed.
-pub fn case(seed: u64) -> Case {
+pub(crate) fn case(seed: u64) -> Case {
     let mut maker = Maker { chance: Chance::new(seed), net: Net::new(), families: Vec::new() };
     maker.families = match maker.chance.below(6) {
         0..=2 => vec![Family::V4],
@@ -237,7 +237,7 @@ impl Maker {
             if self.net.network.node(node).interfaces.is_empty() {
                 continue;
             }
-            if self.chance.percent(20) {
+            if self.chance.percent(35) {
                 self.vrf(node);
             }
             for _ in 0..self.chance.below(4) {
@@ -273,7 +273,8 @@ impl Maker {
         let addresses = addresses.flat_map(|i| self.net.network.interface(i).addresses.clone());
         let vias: Vec<_> =
             addresses.map(|a| a.net.addr()).filter(|address| Family::of(*address) == family).collect();
-        let via = if vias.is_empty() || self.chance.percent(15) { None } else { Some(self.chance.pick(&vias)) };
+        let via =
+            if vias.is_empty() || self.chance.percent(15) { None } else { Some(self.chance.pick(&vias)) };
         NextHop { interface, via }
     }
 
@@ -281,7 +282,7 @@ impl Maker {
     fn vrf(&mut self, node: NodeId) {
         let interface = self.chance.pick(&self.net.network.node(node).interfaces);
         self.net.interface_mut(interface).vrf = Some(VrfId(0));
-        let falls_through = self.fact(40, 30);
+        let falls_through = self.fact(55, 25);
         let by_vrf = self.net.node_mut(node);
         let (moved, kept) = by_vrf.tables[0].routes.drain(..).partition(|route| {
             matches!(&route.action, RouteAction::Send(hops) if hops.iter().all(|hop| hop.interface == interface))
@@ -414,9 +415,7 @@ impl Maker {
             28 => Test::OutName(self.chance.pick(&["eth0", "e+", "eth1"]).to_owned()),
             29 => Test::InVrf(VrfId(0)),
             30 => self.chance.pick(&[Test::SourceIsOwn, Test::DestinationIsOwn]),
-            31 | 32 if may_nest => {
-                Test::Any((0..2).map(|_| self.condition(tracks, false)).collect())
-            }
+            31 | 32 if may_nest => Test::Any((0..2).map(|_| self.condition(tracks, false)).collect()),
             _ => Test::Unknown(self.unknown("a match")),
         }
     }
@@ -469,6 +468,11 @@ impl Maker {
             }
         }
         question.adversary_segments.extend(self.forged(&question.adversary_nodes));
+        if self.chance.percent(20) {
+            // As where honest senders share a segment with the adversary.
+            let segment = self.chance.below(self.net.network.segments.len());
+            question.adversary_segments.insert(SegmentId::at(segment));
+        }
         if self.chance.percent(15) {
             question.cut.extend(self.door());
         }
@@ -497,21 +501,25 @@ impl Maker {
             .map(|(id, _)| id)
             .collect();
         Some(match self.chance.below(4) {
-            0 | 1 => adversary(Place::Segment(SegmentId::at(self.chance.below(self.net.network.segments.len())))),
+            0 | 1 => {
+                adversary(Place::Segment(SegmentId::at(self.chance.below(self.net.network.segments.len()))))
+            }
             2 => adversary(Place::Node(self.chance.pick(&nodes))),
             _ => Foothold { place: Place::Node(self.chance.pick(&nodes)), stance: Stance::Honest },
         })
     }
 
     fn door(&mut self) -> Option<Door> {
-        let described = self.net.network.interfaces.iter().enumerate().filter(|(_, interface)| {
-            self.net.network.node(interface.node).existence == Existence::Described
-        });
+        let described =
+            self.net.network.interfaces.iter().enumerate().filter(|(_, interface)| {
+                self.net.network.node(interface.node).existence == Existence::Described
+            });
         let mut doors: Vec<Door> =
             described.map(|(index, _)| Door::Interface(InterfaceId::at(index))).collect();
         for (index, filter) in self.net.network.filters.iter().enumerate() {
             for (chain, rules) in filter.chains.iter().enumerate() {
-                let accepting = rules.rules.iter().enumerate().filter(|(_, rule)| rule.action == Action::Accept);
+                let accepting =
+                    rules.rules.iter().enumerate().filter(|(_, rule)| rule.action == Action::Accept);
                 let door = |(rule, _)| Door::Rule { filter: FilterId::at(index), chain, rule };
                 doors.extend(accepting.map(door));
             }
@@ -521,7 +529,7 @@ impl Maker {
 }
 
 /// Only to be sure that the two kinds of address text are read alike.
-pub fn host_of(family: Family, segment: usize, host: usize) -> std::net::IpAddr {
+pub(crate) fn host_of(family: Family, segment: usize, host: usize) -> std::net::IpAddr {
     let text = Maker::address(family, segment, host);
     ip(text.split('/').next().unwrap_or_default())
 }

@@ -41,7 +41,10 @@ impl Asked {
             || self.tests.iter().any(|test| {
                 matches!(
                     test,
-                    Test::SourcePort(_) | Test::DestinationPort(_) | Test::EitherPort(_) | Test::TcpFlags { .. }
+                    Test::SourcePort(_)
+                        | Test::DestinationPort(_)
+                        | Test::EitherPort(_)
+                        | Test::TcpFlags { .. }
                 )
             })
     }
@@ -59,7 +62,7 @@ fn kinds<T: Copy, S: Ord>(values: impl IntoIterator<Item = T>, signature: impl F
 }
 
 /// One packet of each kind.
-pub fn universe(network: &Network, question: &Question) -> Vec<Packet> {
+pub(crate) fn universe(network: &Network, question: &Question) -> Vec<Packet> {
     let asked = Asked::of(network, question);
     let tracks = network.filters.iter().any(|filter| filter.tracks);
     let mut all = Vec::new();
@@ -72,6 +75,8 @@ pub fn universe(network: &Network, question: &Question) -> Vec<Packet> {
             }
         }
     }
+    // In order, so that sets of them are quickly made.
+    all.sort_unstable();
     all
 }
 
@@ -162,18 +167,28 @@ fn contents(network: &Network, asked: &Asked, family: Family, tracks: bool) -> V
         if number == family.icmp() {
             let types = icmp_types(asked, family, tracks);
             let codes = kinds(0..=u8::MAX, |code| {
-                asked.services.iter().map(|s| (s.icmp_codes.0..=s.icmp_codes.1).contains(&code)).collect::<Vec<_>>()
+                asked
+                    .services
+                    .iter()
+                    .map(|s| (s.icmp_codes.0..=s.icmp_codes.1).contains(&code))
+                    .collect::<Vec<_>>()
             });
             these = each(&these, &types, |packet, icmp_type| Packet { icmp_type, ..packet });
             these = each(&these, &codes, |packet, icmp_code| Packet { icmp_code, ..packet });
         }
-        all.extend(each(&these, &fragments(network, asked), |packet, fragment| Packet { fragment, ..packet }));
+        all.extend(each(&these, &fragments(network, asked), |packet, fragment| Packet {
+            fragment,
+            ..packet
+        }));
     }
     all
 }
 
 fn each<T: Copy>(packets: &[Packet], values: &[T], set: impl Fn(Packet, T) -> Packet) -> Vec<Packet> {
-    packets.iter().flat_map(|packet| values.iter().map(|value| set(*packet, *value)).collect::<Vec<_>>()).collect()
+    packets
+        .iter()
+        .flat_map(|packet| values.iter().map(|value| set(*packet, *value)).collect::<Vec<_>>())
+        .collect()
 }
 
 fn protocols(asked: &Asked, family: Family) -> Vec<u8> {
@@ -194,7 +209,9 @@ fn ports(asked: &Asked) -> Vec<u16> {
     let mut starts = vec![0];
     let mut sets: Vec<Vec<(u16, u16)>> = asked.services.iter().map(|service| vec![service.ports]).collect();
     sets.extend(asked.tests.iter().filter_map(|test| match test {
-        Test::SourcePort(ranges) | Test::DestinationPort(ranges) | Test::EitherPort(ranges) => Some(ranges.clone()),
+        Test::SourcePort(ranges) | Test::DestinationPort(ranges) | Test::EitherPort(ranges) => {
+            Some(ranges.clone())
+        }
         _ => None,
     }));
     for (low, high) in sets.iter().flatten() {

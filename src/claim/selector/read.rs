@@ -143,7 +143,10 @@ impl<'t> Reader<'t, '_> {
     fn operator(&self, text: &str) -> Option<String> {
         let word = token(text);
         let foreign = OPERATORS.iter().find(|(foreign, _)| *foreign == word);
-        foreign.map(|(_, ours)| format!("write `{ours}`")).or_else(|| suggest(word, ["and", "or"]))
+        let help =
+            foreign.map(|(_, ours)| format!("write `{ours}`")).or_else(|| suggest(word, ["and", "or"]));
+        let stands = !word.is_empty() && !word.starts_with(')');
+        help.or_else(|| stands.then(|| "write `and` or `or` between two selectors".to_owned()))
     }
 
     fn or(&self, text: &'t str, depth: usize) -> Parsed<'t, Read> {
@@ -295,9 +298,10 @@ impl<'t> Reader<'t, '_> {
                 None
             }
             _ => {
+                let negated = key.strip_prefix('!').map(|key| format!("write `not {key}:{value}`"));
                 let help = suggest(key, KEYS.iter().copied().chain(NOT_BUILT.iter().copied()));
                 let listed = KEYS.iter().map(|key| format!("`{key}:`")).collect::<Vec<_>>().join(", ");
-                let help = help.unwrap_or_else(|| format!("one of {listed}"));
+                let help = negated.or(help).unwrap_or_else(|| format!("one of {listed}"));
                 self.note(key, Code::Selector, format!("no selector `{key}:`"), Some(help));
                 None
             }

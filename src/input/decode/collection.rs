@@ -4,7 +4,7 @@ use super::scalar::check_name;
 use super::{Definitions, Shape, wrong_type};
 use crate::diag::Diagnostics;
 use crate::input::yaml::NodeRef;
-use crate::source::{Span, Spanned};
+use crate::source::Spanned;
 use serde_json::json;
 
 /// A list.
@@ -83,8 +83,6 @@ pub(crate) struct Named<'t, T> {
 pub(crate) struct Map<'t, T> {
     /// The entries in the order written.
     pub(crate) entries: Vec<Named<'t, T>>,
-    /// The mapping itself.
-    pub(crate) span: Span,
 }
 
 impl<'t, T: Shape<'t>> Shape<'t> for Map<'t, T> {
@@ -100,7 +98,7 @@ impl<'t, T: Shape<'t>> Shape<'t> for Map<'t, T> {
             check_name(name, out);
             Named { name, value: T::decode(entry.value, out) }
         });
-        Some(Map { entries: entries.collect(), span: node.span() })
+        Some(Map { entries: entries.collect() })
     }
 
     fn schema(definitions: &mut Definitions) -> serde_json::Value {

@@ -18,7 +18,7 @@ pub(crate) use object::{Key, MappingReader, object};
 pub(crate) use scalar::{Flag, Name, Text, check_name, text_of};
 pub(crate) use word::{Words, words};
 
-use super::yaml::{NodeRef, Plain, View};
+use super::yaml::{NodeRef, Plain};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use std::collections::BTreeMap;
 
@@ -64,15 +64,14 @@ impl Definitions {
 
 /// "found …": what stands at a node, in words.
 pub(crate) fn found(node: NodeRef<'_>) -> String {
-    match node.view() {
-        View::Sequence(_) => "a list".to_owned(),
-        View::Mapping(_) => "a mapping".to_owned(),
-        View::Scalar(scalar) => match scalar.plain() {
-            Plain::Null => "nothing".to_owned(),
-            Plain::Bool(value) => format!("the boolean `{value}`"),
-            Plain::Integer | Plain::Float => format!("the number `{}`", shorten(scalar.text)),
-            Plain::Text => format!("the text `{}`", shorten(scalar.text)),
-        },
+    let Some(scalar) = node.scalar() else {
+        return if node.sequence().is_some() { "a list" } else { "a mapping" }.to_owned();
+    };
+    match scalar.plain() {
+        Plain::Null => "nothing".to_owned(),
+        Plain::Bool(value) => format!("the boolean `{value}`"),
+        Plain::Integer | Plain::Float => format!("the number `{}`", shorten(scalar.text)),
+        Plain::Text => format!("the text `{}`", shorten(scalar.text)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Mappings with known keys: one table each.
 
-use super::{Definitions, Shape, shorten, wrong_type};
+use super::{shorten, wrong_type};
 use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
 use crate::input::yaml::{Entry, NodeRef};
 
@@ -26,7 +26,7 @@ pub(crate) struct MappingReader<'k> {
 }
 
 impl MappingReader<'_> {
-    /// The entries of a node, which should be a mapping. Nothing (`key:` alone) is an empty one.
+    /// The entries of a node, which should be a mapping.
     pub(crate) fn entries<'t>(
         &self,
         node: NodeRef<'t>,
@@ -92,11 +92,6 @@ impl MappingReader<'_> {
     }
 }
 
-/// The definition of a reference, so that generated code needs no imports.
-pub(crate) fn definition<'t, T: Shape<'t>>(definitions: &mut Definitions) -> serde_json::Value {
-    T::schema(definitions)
-}
-
 /// Defines an object of the description from the table of its keys.
 ///
 /// ```text
@@ -122,8 +117,10 @@ macro_rules! object {
         #[derive(Debug, Clone)]
         pub(crate) struct $name<'t> {
             /// The mapping itself.
+            #[allow(dead_code, reason = "not every object is asked for its place")]
             pub(crate) node: $crate::input::yaml::NodeRef<'t>,
             /// Whether a key of it could not be used, so that what seems missing may only be misspelt.
+            #[allow(dead_code, reason = "not every object is asked whether it is whole")]
             pub(crate) broken: bool,
             $(#[doc = $help] pub(crate) $field: Option<$ty>,)*
         }

@@ -21,7 +21,7 @@ pub(crate) fn text_of<'t>(
         return None;
     };
     match scalar.plain() {
-        Plain::Text | Plain::Integer | Plain::Float => Some(Spanned::new(scalar.text, node.span())),
+        Plain::Text | Plain::Integer | Plain::Float => Some(Spanned::new(scalar.text, node.text_span())),
         Plain::Null | Plain::Bool(_) => {
             wrong_type(node, wanted, out);
             None

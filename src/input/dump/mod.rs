@@ -9,7 +9,9 @@
 //! jump to a chain that is not there) is an error.
 
 pub mod addr;
+mod fields;
 pub mod iptables;
+mod json;
 pub mod lower;
 pub mod nft;
 pub mod route;
@@ -21,8 +23,9 @@ pub use iptables::Ruleset;
 pub use nft::{NftDump, NftTable};
 pub use route::{DumpedAction, DumpedHop, DumpedRoute, RouteDump};
 pub use rule::{DumpedRule, RuleAction, RuleDump};
-pub use sysctl::{RpFilter, SysctlDump};
+pub use sysctl::{RpFilter, Setting, SysctlDump};
 
+use crate::model::Unknown;
 use crate::source::Span;
 
 /// Whether one of a device's files was given. A missing file is an unknown, not an absence
@@ -79,10 +82,38 @@ pub struct DeviceDump {
 /// Something that a file says and that is not understood: the builder makes an unknown of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Doubt {
-    /// What is not known, as a phrase without the node: "what `realm 7` of a route does".
+    /// What is not known, as a phrase without the node: "what `realm` means for the route".
     pub what: String,
     /// Where it is written.
     pub span: Span,
     /// The one line that would settle it.
     pub settle: String,
+    /// Whether it may rewrite, copy, wrap or divert packets in a way that the model does not follow. Then a
+    /// *may* reading must let the node send anything anywhere once a packet reaches it; a doubt without it
+    /// only leaves open whether, and when, the thing applies.
+    pub havoc: bool,
+}
+
+impl Doubt {
+    /// A doubt that the line at `span` raises, and that goes when the line does.
+    pub(crate) fn about(what: impl Into<String>, span: Span) -> Doubt {
+        let settle = "take this out of the device's configuration, and dump it again".to_owned();
+        Doubt { what: what.into(), span, settle, havoc: false }
+    }
+
+    /// A doubt about something that may do anything with a packet.
+    pub(crate) fn havoc(what: impl Into<String>, span: Span) -> Doubt {
+        Doubt { havoc: true, ..Doubt::about(what, span) }
+    }
+
+    /// The doubt as an unknown of the model.
+    pub fn to_unknown(&self) -> Unknown {
+        Unknown { what: self.what.clone(), span: Some(self.span), settle: self.settle.clone() }
+    }
+
+    /// The same doubt with another way out.
+    pub(crate) fn settled_by(mut self, settle: impl Into<String>) -> Doubt {
+        self.settle = settle.into();
+        self
+    }
 }

@@ -367,6 +367,8 @@ pub struct Translation<'a> {
     pub side: Side,
     /// What it applies to.
     pub clauses: Vec<Clause<'a>>,
+    /// The word `as`.
+    pub becomes: Span,
     /// What the address becomes.
     pub target: Spanned<Target>,
     /// The port behind `port`.

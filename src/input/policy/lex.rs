@@ -205,13 +205,17 @@ pub(super) fn quoted(text: &str) -> Parsed<'_, &str> {
 
 /// A name that the file itself gives: of a policy, a rule, a definition.
 pub(super) fn name<'a>(text: &'a str, what: &'static str) -> Parsed<'a, &'a str> {
+    if text.starts_with('"') {
+        let help = "names are written without quotes".to_owned();
+        return Trouble::expected(text, what).help(Some(help)).fail();
+    }
     let (rest, found) = word(text, what)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if found.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && found.chars().all(plain) {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '+' | '@' | '%');
+    if found.starts_with(|c: char| c.is_alphanumeric() || c == '_') && found.chars().all(plain) {
         return Ok((rest, found));
     }
-    let message = format!("`{found}` cannot be {what}");
-    let help = "names are of letters, digits, `_`, `-` and `.`, and begin with a letter, a digit or `_`";
+    let message = format!("`{}` cannot be {what}", found.escape_debug());
+    let help = "a name has letters, digits and `-_./+@%`, and begins with a letter, a digit or `_`";
     Trouble::because(text, Code::Syntax, message).help(Some(help.to_owned())).fail()
 }
 

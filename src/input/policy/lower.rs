@@ -3,18 +3,16 @@
 //! A filter of a policy has three chains, at the positions of [`Part`]. *Input* runs the rules `to self`, *output*
 //! the rules `from self`, *forward* those without `self`; each then does the default. A set such as
 //! `to { self, 10.0.0.0/8 }` puts its rule into both chains, each time with what the set means there.
-//! A list of one interface (`policy-in`, `policy-out`) runs the forward chain: see [`check_list`].
+//! A list of one interface (`policy-in`, `policy-out`) runs the forward chain: see
+//! [`check_list`](super::check_list).
 
-use super::ast::{
-    Clause, ClauseKind, Date, File, Flags, Nat, Policy, Rule as RuleText, Side, StateSet, Target,
-    Translation, Verb,
-};
+use super::ast::{Clause, ClauseKind, Date, File, Flags, Policy, Rule as RuleText, StateSet, Verb};
 use super::meaning::{Direction, Meaning};
 use super::names::Names;
-use super::resolve::{Definitions, Resolver, Topic, resolver};
-use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
+use super::resolve::{Definitions, Resolver, Topic, resolver, says_self};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::header::{Family, proto};
-use crate::model::{Action, Chain, Filter, LedgerEntry, Match, Rule, Service, Stage, State, Test, Unknown};
+use crate::model::{Action, Chain, Filter, LedgerEntry, Match, Rule, State, Test, Unknown};
 use crate::source::{Span, Spanned};
 
 /// The chains of a policy's filter, by position.
@@ -63,9 +61,9 @@ pub struct Lowered {
 
 /// Turns the policies of one file into filters.
 pub struct Lowerer<'f, 'a, N> {
-    file: &'f File<'a>,
-    names: &'f mut N,
-    definitions: Definitions<'a>,
+    pub(super) file: &'f File<'a>,
+    pub(super) names: &'f mut N,
+    pub(super) definitions: Definitions<'a>,
     as_of: Option<Date>,
 }
 
@@ -106,71 +104,6 @@ impl<'f, 'a, N: Names> Lowerer<'f, 'a, N> {
         }
         Some(work.finish())
     }
-
-    /// What is not known of a node with these translations; `None` if there is none in the file, or it is
-    /// empty. Translations are read and checked, and not decided yet.
-    pub fn translations(&mut self, name: &str, diagnostics: &mut Diagnostics) -> Option<Unknown> {
-        let nat = self.file.nat(name)?;
-        let mut resolver = resolver(self.names, &self.definitions, diagnostics, nat.name.value);
-        for translation in &nat.translations {
-            let mut service = None;
-            for clause in &translation.clauses {
-                let (Some(term), Some(topic)) = (clause.kind.term(), topic_of(&clause.kind)) else {
-                    continue;
-                };
-                let meaning = resolver.term(term, topic);
-                if topic == Topic::Services {
-                    service = meaning;
-                }
-            }
-            check_target(translation, service.as_ref(), &mut resolver);
-        }
-        let first = nat.translations.first()?;
-        Some(Unknown {
-            what: "translation at this node is not understood".to_owned(),
-            span: Some(first.span),
-            settle: format!("leave `nat {}` out if the device does not translate", nat.name.value),
-        })
-    }
-}
-
-/// Ports and targets of a translation that mean nothing are reported here.
-fn check_target<N: Names>(
-    translation: &Translation<'_>,
-    service: Option<&Meaning>,
-    resolver: &mut Resolver<'_, '_, N>,
-) {
-    if translation.side == Side::Destination && translation.target.value == Target::Interface {
-        let message = "only `snat` takes the address of the out-interface";
-        let diagnostic = Diagnostic::error(Code::Policy, translation.target.span, message);
-        resolver.diagnostics.push(diagnostic.help("write the address that receives the packet"));
-    }
-    let has_ports = |service: &Service| service.protocol.is_some_and(proto::has_ports);
-    let all_have_ports = match service {
-        Some(Meaning::Services(services)) => services.iter().all(has_ports),
-        Some(_) | None => false,
-    };
-    if let (Some(port), false) = (translation.port, all_have_ports) {
-        let message = "a port of no protocol: the service of this translation is not one with ports";
-        let diagnostic = Diagnostic::error(Code::Policy, port.span, message);
-        resolver.diagnostics.push(diagnostic.help("name the service, such as `service tcp/8443`"));
-    }
-}
-
-/// What the term of a clause is about.
-fn topic_of(kind: &ClauseKind<'_>) -> Option<Topic> {
-    match kind {
-        ClauseKind::From(_) | ClauseKind::To(_) => Some(Topic::Places),
-        ClauseKind::In(_) | ClauseKind::Out(_) => Some(Topic::Interfaces),
-        ClauseKind::Service(_) => Some(Topic::Services),
-        ClauseKind::State(_)
-        | ClauseKind::Flags(_)
-        | ClauseKind::Vrf(_)
-        | ClauseKind::Stateless
-        | ClauseKind::Until(_)
-        | ClauseKind::Log
-        | ClauseKind::Comment(_) => None,
-    }
 }
 
 fn action(verb: Verb) -> Action {
@@ -187,6 +120,8 @@ struct Parts {
     to: Meaning,
     from_span: Span,
     to_span: Span,
+    /// Whether the source says `self`, and the destination.
+    says_self: [bool; 2],
     /// Conditions that are the same in every chain.
     others: Vec<Match>,
     stateless: bool,
@@ -214,7 +149,7 @@ impl<N: Names> Work<'_, '_, N> {
         if !self.check(rule, &parts) {
             return;
         }
-        let (from_own, to_own) = (parts.from.mentions_own(), parts.to.mentions_own());
+        let [from_own, to_own] = parts.says_self;
         let mut is_anywhere = false;
         for part in Part::ALL {
             let belongs = match part {
@@ -263,6 +198,7 @@ impl<N: Names> Work<'_, '_, N> {
             to: Meaning::All,
             from_span: rule.span,
             to_span: rule.span,
+            says_self: [false; 2],
             others: Vec::new(),
             stateless: false,
             incoming: None,
@@ -280,9 +216,11 @@ impl<N: Names> Work<'_, '_, N> {
         match &clause.kind {
             ClauseKind::From(term) => {
                 (parts.from, parts.from_span) = (self.resolver.term(term, Topic::Places)?, term.span);
+                parts.says_self[0] = says_self(term, self.resolver.definitions);
             }
             ClauseKind::To(term) => {
                 (parts.to, parts.to_span) = (self.resolver.term(term, Topic::Places)?, term.span);
+                parts.says_self[1] = says_self(term, self.resolver.definitions);
             }
             ClauseKind::In(term) => {
                 let meaning = self.resolver.term(term, Topic::Interfaces)?;
@@ -305,13 +243,7 @@ impl<N: Names> Work<'_, '_, N> {
             }
             ClauseKind::Vrf(name) => {
                 parts.vrf = Some(clause.span);
-                let Some(vrf) = self.resolver.names.vrf(name.value) else {
-                    let help = suggest(name.value, self.resolver.names.vrf_names());
-                    let message = format!("no VRF `{}` is declared", name.value);
-                    let diagnostic = Diagnostic::error(Code::UnknownName, name.span, message);
-                    self.resolver.diagnostics.push(diagnostic.maybe_help(help));
-                    return None;
-                };
+                let vrf = self.resolver.vrf(*name)?;
                 parts.others.push(Match { test: Test::InVrf(vrf), negated: false, span: clause.span });
             }
             ClauseKind::Stateless => parts.stateless = true,
@@ -431,6 +363,13 @@ impl<N: Names> Work<'_, '_, N> {
         let default_opens = policy.default.is_some_and(|default| default.verb == Verb::Allow);
         let asks = policy.asks_for_state();
         let tracks = asks || default_opens || policy.rules.iter().any(opens);
+        if let Some(rule) = policy.rules.iter().find(|rule| !asks && rule.name.value == ESTABLISHED) {
+            let message = format!("the name `{ESTABLISHED}` is taken");
+            let help =
+                "every policy without a `state` clause begins with a rule of this name; choose another";
+            let diagnostic = Diagnostic::error(Code::DuplicateKey, rule.name.span, message).help(help);
+            self.resolver.diagnostics.push(diagnostic);
+        }
         if self.chains[Part::Output.position()].rules.is_empty() {
             self.chains[Part::Output.position()].policy = Some(Action::Accept);
         }
@@ -452,11 +391,14 @@ impl<N: Names> Work<'_, '_, N> {
     }
 }
 
-/// The rule that every policy without a `state` clause begins with.
+/// The name of the rule that every policy without a `state` clause begins with.
+const ESTABLISHED: &str = "established";
+
+/// That rule.
 fn established(span: Span) -> Rule {
     let test = Test::State(vec![State::Established, State::Related]);
     Rule {
-        name: "established".to_owned(),
+        name: ESTABLISHED.to_owned(),
         span,
         matches: vec![Match { test, negated: false, span }],
         action: Action::Accept,
@@ -473,62 +415,4 @@ fn families(meaning: &Meaning) -> Option<Family> {
     let Meaning::Ranges(ranges) = meaning else { return None };
     let first = ranges.first()?.family();
     ranges.iter().all(|range| range.family() == first).then_some(first)
-}
-
-/// Reports what a list of one interface cannot do. `at` is where the list is named, `stage` which list it is.
-///
-/// Such a list runs the forward chain of the policy's filter for every packet that its interface receives
-/// ([`Stage::Ingress`]) or sends ([`Stage::Egress`]), whoever it is for; so `self` says nothing there, and on
-/// receive nobody knows the out-interface yet.
-pub fn check_list(filter: &Filter, stage: Stage, at: Span, diagnostics: &mut Diagnostics) {
-    for part in [Part::Input, Part::Output] {
-        let rules = filter.chains.get(part.position()).into_iter().flat_map(|chain| chain.rules.iter());
-        for rule in rules.filter(|rule| rule.span != filter.span) {
-            let message = format!("rule `{}` speaks of `self` in a list of an interface", rule.name);
-            let diagnostic =
-                Diagnostic::error(Code::Policy, rule.span, message).also(at, "the list is named here");
-            diagnostics.push(diagnostic.help("write the addresses of the device"));
-        }
-    }
-    if stage != Stage::Ingress {
-        return;
-    }
-    let forward = filter.chains.get(Part::Forward.position());
-    let rules = forward.into_iter().flat_map(|chain| chain.rules.iter());
-    for one in rules.flat_map(|rule| rule.matches.iter()).filter(|one| asks_for_way_out(&one.test)) {
-        let message =
-            format!("`policy {}` filters what comes in, and cannot know where it goes out", filter.name);
-        let diagnostic =
-            Diagnostic::error(Code::Policy, one.span, message).also(at, "the list is named here");
-        diagnostics.push(diagnostic.help("write addresses, or move the rule to the policy of the node"));
-    }
-}
-
-fn asks_for_way_out(test: &Test) -> bool {
-    match test {
-        Test::OutZone(_) | Test::OutName(_) => true,
-        Test::Any(matches) => matches.iter().any(|one| asks_for_way_out(&one.test)),
-        Test::Source(_)
-        | Test::Destination(_)
-        | Test::Family(_)
-        | Test::Protocol(_)
-        | Test::Service(_)
-        | Test::SourcePort(_)
-        | Test::DestinationPort(_)
-        | Test::EitherPort(_)
-        | Test::TcpFlags { .. }
-        | Test::Fragment(_)
-        | Test::State(_)
-        | Test::InZone(_)
-        | Test::InVrf(_)
-        | Test::InName(_)
-        | Test::SourceIsOwn
-        | Test::DestinationIsOwn
-        | Test::Unknown(_) => false,
-    }
-}
-
-/// The translations of a file that belong to no policy of it.
-pub fn nats_without_policy<'f, 'a>(file: &'f File<'a>) -> impl Iterator<Item = &'f Nat<'a>> {
-    file.nats().filter(|nat| file.policy(nat.name.value).is_none())
 }

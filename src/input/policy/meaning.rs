@@ -89,21 +89,6 @@ impl Meaning {
         }
     }
 
-    /// Whether it speaks of the device itself.
-    pub(super) fn mentions_own(&self) -> bool {
-        match self {
-            Meaning::Own => true,
-            Meaning::Any(parts) => parts.iter().any(Meaning::mentions_own),
-            Meaning::Not(inner) => inner.mentions_own(),
-            Meaning::All
-            | Meaning::Nothing
-            | Meaning::Ranges(_)
-            | Meaning::Zone(_)
-            | Meaning::Services(_)
-            | Meaning::Interface(_) => false,
-        }
-    }
-
     /// The same where it is settled whether the device itself is meant.
     pub(super) fn settled(&self, own: bool) -> Meaning {
         match self {
@@ -236,7 +221,6 @@ mod tests {
         assert_eq!(zone.clone().not().not(), zone);
         assert_eq!(Meaning::any([]), Meaning::Nothing);
         let mixed = Meaning::any([Meaning::Own, zone.clone()]).not();
-        assert!(mixed.mentions_own());
         assert_eq!(mixed.settled(true), Meaning::Nothing);
         assert_eq!(mixed.settled(false), zone.not());
     }

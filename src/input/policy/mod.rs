@@ -1,14 +1,36 @@
 //! The policy language: text, syntax tree, filter.
 //!
-//! [`parse`] reads a file, [`Lowerer`] turns each of its policies into a filter of the network. Names beyond the
-//! file are asked of whoever implements [`Names`].
+//! [`parse`] reads a file, [`Lowerer`] turns each of its policies into a filter of the network, [`format`] writes a
+//! file in the one layout. Names beyond the file are asked of whoever implements [`Names`]. The grammar is
+//! `grammar/policy.ebnf`; this is what it means (SEMANTICS.md section 7):
+//!
+//! - The first rule that matches decides, and a rule matches if all its clauses do. What no rule matches does the
+//!   stated default.
+//! - `from` and `to` are addresses; `zone` behind `from` is that of the in-interface, behind `to` that of the
+//!   out-interface. `in` and `out` name interfaces exactly, `vrf` is that of the in-interface. `label` stands
+//!   for the addresses of the nodes that have it. A set is any of its members; `not` is everything else, of both
+//!   families.
+//! - `self` chooses the chain: rules `to self` are asked before local delivery, rules `from self` for what the
+//!   device itself sends, the others for what it forwards. See [`Part`].
+//! - `service` is a protocol with its ports or ICMP types as one: `tcp/443`, `icmp/3/4`, `proto/89`.
+//! - `flags SET/EXAMINED` looks at the TCP flags behind the `/`: those before it are set, the others of them
+//!   clear. So `syn/syn,ack` opens a connection, and `none/all` has no flag at all.
+//! - `state` asks for the state of the connection. A policy without any such clause begins with a rule
+//!   `established` that lets established packets and the ICMP errors about them pass; one with a `state` clause
+//!   has only the rules that it writes. What a rule allows opens a connection, unless it says `stateless`.
+//! - `until` ends a rule behind its day, which is not known unless somebody says which day it is. `log` and
+//!   `comment` change nothing.
+//! - `nat` blocks are read and checked; what they do is not known yet.
 
 mod address;
 pub mod ast;
+mod format;
 mod lex;
+mod list;
 mod lower;
 mod meaning;
 mod names;
+mod nat;
 mod parse;
 mod resolve;
 mod rule;
@@ -17,6 +39,9 @@ mod term;
 mod tests;
 
 pub use ast::{Date, File, Nat, Policy};
-pub use lower::{Lowered, Lowerer, Part, check_list, filters_output, nats_without_policy};
+pub use format::format;
+pub use list::check_list;
+pub use lower::{Lowered, Lowerer, Part, filters_output};
 pub use names::Names;
+pub use nat::nats_without_policy;
 pub use parse::parse;

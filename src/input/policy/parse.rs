@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
         policy.span = header.to(end);
         if policy.default.is_none() && self.count() == before {
             let message = format!("policy `{}` does not state its default", name.value);
-            let help = "write `default deny` before its rules; it settles what no rule matches";
+            let help = "write `default deny`; it settles what no rule matches";
             self.note(Diagnostic::error(Code::MissingKey, header, message).help(help));
         }
         Ok((rest, policy))
@@ -156,7 +156,10 @@ impl<'a> Reader<'a> {
                 "snat" => Side::Source,
                 "dnat" => Side::Destination,
                 found => {
-                    let help = suggest(found, ["snat", "dnat"]);
+                    let help = match found {
+                        "masquerade" => Some("write `snat … as interface`".to_owned()),
+                        _ => suggest(found, ["snat", "dnat"]),
+                    };
                     return Trouble::expected(inner, "`snat`, `dnat` or `}`").help(help).fail();
                 }
             };
@@ -177,9 +180,14 @@ impl<'a> Reader<'a> {
         header: Span,
         one: &mut dyn FnMut(&'a str) -> Parsed<'a, ()>,
     ) -> (&'a str, Span) {
+        let mut failed = false;
         loop {
             if text.starts_with('}') {
                 return (skip(&text[1..]), self.places.span(&text[..1]));
+            }
+            if text.is_empty() && failed {
+                // Whatever could not be read took the closing brace with it.
+                return (text, open);
             }
             if text.is_empty() || matches!(peek(text), "define" | "policy" | "nat") {
                 let name = self.places.text.get(header.start as usize..header.end as usize).unwrap_or("");
@@ -195,8 +203,8 @@ impl<'a> Reader<'a> {
                 return (&text[text.len()..], open);
             }
             match one(text) {
-                Ok((rest, ())) => text = rest,
-                Err(error) => text = self.recover(text, error, Level::Block),
+                Ok((rest, ())) => (text, failed) = (rest, false),
+                Err(error) => (text, failed) = (self.recover(text, error, Level::Block), true),
             }
         }
     }

@@ -5,8 +5,9 @@ use super::meaning::Meaning;
 use super::names::Names;
 use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
 use crate::header::AddressRange;
+use crate::model::VrfId;
 use crate::source::Span;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How many parts the definitions of one file may mean together, and the rules of one policy.
 const MAX_PARTS: usize = 4_000_000;
@@ -39,6 +40,8 @@ struct Defined {
     meaning: Meaning,
     /// `None` if it says nothing but `any`.
     topic: Option<Topic>,
+    /// Whether it says `self`.
+    says_self: bool,
     size: usize,
     span: Span,
 }
@@ -47,7 +50,7 @@ struct Defined {
 pub(super) struct Definitions<'a> {
     known: HashMap<&'a str, Defined>,
     /// Every definition with its place, also those that have errors.
-    written: HashMap<&'a str, Span>,
+    written: BTreeMap<&'a str, Span>,
 }
 
 /// Looks up names for the terms of one policy.
@@ -125,6 +128,26 @@ fn collect_uses<'a>(term: &Term<'a>, used: &mut HashSet<&'a str>) {
     }
 }
 
+/// Whether a term says `self`, itself or by a definition. That puts its rule into a chain, also where its meaning
+/// is simplified to one without the word, as that of `{ any, self }`.
+pub(super) fn says_self(term: &Term<'_>, definitions: &Definitions<'_>) -> bool {
+    match &term.kind {
+        TermKind::Own => true,
+        TermKind::Set(members) => members.iter().any(|member| says_self(member, definitions)),
+        TermKind::Not(inner) => says_self(inner, definitions),
+        TermKind::Defined(name) => definitions.known.get(name).is_some_and(|defined| defined.says_self),
+        TermKind::Any
+        | TermKind::Zone(_)
+        | TermKind::Address(_)
+        | TermKind::Prefix(_)
+        | TermKind::Range(_)
+        | TermKind::Label(..)
+        | TermKind::Service(_)
+        | TermKind::Interface(_)
+        | TermKind::Bad => false,
+    }
+}
+
 /// What a term is about, from its first leaf that says so.
 fn topic(term: &Term<'_>, definitions: &Definitions<'_>) -> Option<Topic> {
     match &term.kind {
@@ -157,7 +180,8 @@ impl<N: Names> Resolver<'_, '_, N> {
             return None;
         }
         let size = meaning.size();
-        Some(Defined { size, meaning, topic, span: define.name.span })
+        let says_self = says_self(&define.value, self.definitions);
+        Some(Defined { size, meaning, topic, says_self, span: define.name.span })
     }
 
     /// What a term means; `None` if that was reported.
@@ -220,6 +244,17 @@ impl<N: Names> Resolver<'_, '_, N> {
         Some(Meaning::Zone(zone))
     }
 
+    /// The VRF of a name; `None` if that was reported.
+    pub(super) fn vrf(&mut self, name: Name<'_>) -> Option<VrfId> {
+        let vrf = self.names.vrf(name.value);
+        if vrf.is_none() {
+            let help = suggest(name.value, self.names.vrf_names());
+            let message = format!("no VRF `{}` is declared", name.value.escape_debug());
+            self.error(Code::UnknownName, name.span, message, help);
+        }
+        vrf
+    }
+
     fn label(&mut self, span: Span, key: Name<'_>, value: Name<'_>) -> Option<Meaning> {
         let Some(ranges) = self.names.labelled(key.value, value.value) else {
             let label = format!("{}={}", key.value, value.value);
@@ -250,8 +285,15 @@ impl<N: Names> Resolver<'_, '_, N> {
         if let Some(found) = defined.topic.filter(|found| *found != topic) {
             let message =
                 format!("`${name}` stands for {}, and {} belong here", found.phrase(), topic.phrase());
-            self.diagnostics
-                .push(Diagnostic::error(Code::Policy, span, message).also(defined.span, "defined here"));
+            let diagnostic =
+                Diagnostic::error(Code::Policy, span, message).also(defined.span, "defined here");
+            let help = match found {
+                Topic::Services => format!("services stand behind `service`: `service ${name}`"),
+                Topic::Places | Topic::Interfaces => {
+                    "addresses and zones stand behind `from` and `to`".to_owned()
+                }
+            };
+            self.diagnostics.push(diagnostic.help(help));
             return None;
         }
         let Some(left) = self.parts_left.checked_sub(defined.size) else {

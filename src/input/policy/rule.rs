@@ -258,9 +258,11 @@ impl<'a> Reader<'a> {
         let (rest, clauses) = self.clauses(rest)?;
         if peek(rest) != "as" {
             let help = advice(rest, CLAUSES);
+            let help = help.or_else(|| Some("what the address becomes is written `as 192.0.2.1`".to_owned()));
             return Trouble::expected(rest, "a clause or `as`").help(help).fail();
         }
-        let (rest, _) = word(rest, "`as`")?;
+        let (rest, becomes) = word(rest, "`as`")?;
+        let becomes = self.places.span(becomes);
         let (mut rest, target) = self.target(rest)?;
         let mut span = start.to(target.span);
         let mut port = None;
@@ -275,7 +277,7 @@ impl<'a> Reader<'a> {
             span = span.to(place);
             rest = behind;
         }
-        Ok((rest, Translation { side, clauses, target, port, span }))
+        Ok((rest, Translation { side, clauses, becomes, target, port, span }))
     }
 
     fn target(&self, text: &'a str) -> Parsed<'a, Spanned<Target>> {

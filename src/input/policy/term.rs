@@ -175,6 +175,10 @@ impl<'a> Reader<'a> {
     fn label(&self, text: &'a str) -> Parsed<'a, Term<'a>> {
         let (rest, label) = word(text, "`label`")?;
         let (rest, key) = cut(|i| word(i, "the key of a label")).parse(rest)?;
+        if !rest.starts_with('=') {
+            let help = format!("a label is written `label {key}=VALUE`");
+            return Trouble::expected(rest, "`=`").help(Some(help)).fail();
+        }
         let value = preceded(symbol('='), |i| word(i, "the value of a label"));
         let (rest, value) = cut(value).parse(rest)?;
         let span = self.places.span(label).to(self.places.span(value));
@@ -235,12 +239,14 @@ impl<'a> Reader<'a> {
         loop {
             if rest.starts_with('}') {
                 let span = open.to(self.places.span(&rest[..1]));
-                if members.is_empty() {
+                let mut kind = TermKind::Set(members);
+                if matches!(&kind, TermKind::Set(members) if members.is_empty()) {
                     let message = "a set has at least one member";
                     self.note(Diagnostic::error(Code::Policy, span, message).help(want.example()));
+                    kind = TermKind::Bad;
                 }
                 let (rest, _) = symbol('}')(rest)?;
-                return Ok((rest, Term { kind: TermKind::Set(members), span }));
+                return Ok((rest, Term { kind, span }));
             }
             let (behind, member) = self.nested(rest, want, depth + 1)?;
             members.push(member);

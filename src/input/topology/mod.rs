@@ -1,10 +1,108 @@
 //! The description of a network: `topology.yaml` and the files that it includes.
 
-pub(crate) mod include;
-pub(crate) mod merge;
-pub(crate) mod resolve;
+mod include;
+mod lower;
+mod merge;
+mod resolve;
 mod scalar;
-pub(crate) mod schema;
-pub(crate) mod settle;
+mod schema;
+mod settle;
 mod syntax;
 mod variant;
+
+pub(crate) use include::{File, load, load_text};
+pub(crate) use schema::schema;
+
+use crate::claim::Claim;
+use crate::diag::Diagnostics;
+use crate::model::Network;
+use crate::model::build::NetworkBuilder;
+use crate::source::{Loader, SourceMap};
+use merge::Merged;
+use settle::Settled;
+
+/// The description written out after includes, groups and defaults.
+///
+/// # Errors
+/// Everything that is wrong with its shape, `found` included.
+pub(crate) fn resolve(files: &[File], mut found: Diagnostics) -> Result<serde_yaml::Value, Diagnostics> {
+    let merged = Merged::read(files, &mut found);
+    let nodes = settle::settle(&merged, &mut found);
+    if found.has_errors() {
+        return Err(found);
+    }
+    Ok(resolve::resolved(&merged, &nodes))
+}
+
+/// The network and the claims of a description, with warnings.
+///
+/// # Errors
+/// Everything that is wrong with it, `found` included: shape, names, addresses, policies, claims.
+pub(crate) fn read(
+    files: &[File],
+    mut found: Diagnostics,
+    sources: &mut SourceMap,
+    loader: &Loader,
+) -> Result<(Network, Vec<Claim>, Diagnostics), Diagnostics> {
+    let mut merged = Merged::read(files, &mut found);
+    // A file that could not be read may have declared anything.
+    merged.broken |= found.has_errors() && files.is_empty();
+    let nodes = settle::settle(&merged, &mut found);
+    let doubtful = lower::Doubtful::new(&merged, &found);
+    lower::refuse_config(&nodes, &mut found);
+    let mut later = Diagnostics::default();
+    let policies = lower::Policies::read(&merged, &nodes, sources, loader, &mut later);
+    let filters = policies.filters.clone();
+    let network = build(&merged, &nodes, policies, &mut later);
+    let network = network.filter(|_| !later.has_errors() && !found.has_errors());
+    let skeleton = match network {
+        Some(_) => None,
+        None => lower::skeleton(&merged, &nodes, filters),
+    };
+    let claims =
+        network.as_ref().or(skeleton.as_ref()).map(|names| lower::claims(&merged.claims, names, &mut later));
+    doubtful.keep(later, &mut found);
+    match (network, claims) {
+        (Some(network), Some(claims)) if !found.has_errors() => Ok((network, claims, found)),
+        _ => Err(found),
+    }
+}
+
+/// Hands everything to the builder.
+fn build(
+    merged: &Merged<'_>,
+    nodes: &[Settled<'_, '_>],
+    policies: lower::Policies,
+    out: &mut Diagnostics,
+) -> Option<Network> {
+    let mut builder = NetworkBuilder::new(merged.name.map_or("network", |name| name.value));
+    builder.set_cabling(lower::cabling(merged));
+    lower::sites(merged).into_iter().for_each(|site| builder.add_site(site));
+    lower::zones(merged).into_iter().for_each(|zone| {
+        builder.add_zone(zone);
+    });
+    lower::vlans(merged).into_iter().for_each(|vlan| builder.add_vlan(vlan));
+    lower::vrfs(merged).into_iter().for_each(|vrf| {
+        builder.add_vrf(vrf);
+    });
+    // The policies refer to these by position, so they come first.
+    policies.unknowns.into_iter().for_each(|unknown| {
+        builder.add_unknown(unknown);
+    });
+    policies.filters.into_iter().for_each(|filter| {
+        builder.add_filter(filter);
+    });
+    policies.ledger.into_iter().for_each(|entry| builder.add_ledger(entry));
+    for (assumption, span, reason) in &merged.assume {
+        builder.assume(*assumption, *span, lower::owned(*reason));
+    }
+    for (settled, bound) in nodes.iter().zip(policies.bound) {
+        builder.add_node(lower::node(settled, bound, out));
+    }
+    merged.links.iter().for_each(|link| builder.add_link(lower::link(link)));
+    for entry in &merged.tunnels {
+        let tunnel = entry.value.as_ref().and_then(|tunnel| lower::tunnel(entry.name, tunnel));
+        tunnel.into_iter().for_each(|tunnel| builder.add_tunnel(tunnel));
+    }
+    builder.build(out)
+}

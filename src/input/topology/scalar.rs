@@ -225,14 +225,11 @@ impl<'t> Shape<'t> for Spanned<End<'t>> {
         };
         // The parts are placed inside the text only if it stands there as it is, without escapes.
         let span = whole.span;
-        let length = (span.end - span.start) as usize;
-        let quotes = length.saturating_sub(whole.value.len());
-        let part = |offset: usize, part: &'t str| match quotes {
-            0 | 2 => {
-                let start = span.start as usize + quotes / 2 + offset;
-                Spanned::new(part, Span::new(span.source, start, start + part.len()))
-            }
-            _ => Spanned::new(part, span),
+        let exact = (span.end - span.start) as usize == whole.value.len();
+        let part = |offset: usize, part: &'t str| {
+            let start = span.start as usize + offset;
+            let own = Span::new(span.source, start, start + part.len());
+            Spanned::new(part, if exact { own } else { span })
         };
         let (name, interface) = (part(0, name), part(name.len() + 1, interface));
         if !check_name(name, out) | !check_name(interface, out) {

@@ -115,17 +115,6 @@ impl<'m, 't> Settled<'m, 't> {
         join_labels([self.node.labels.as_ref(), shared[0], shared[1]])
     }
 
-    /// The labels of an interface, key by key.
-    pub(crate) fn interface_labels(
-        &self,
-        interface: Option<&Interface<'t>>,
-    ) -> Vec<(Spanned<&'t str>, Spanned<&'t str>)> {
-        let facts =
-            |profile: Option<&'m Profile<'t>>| profile.and_then(|p| p.interfaces.as_ref()?.labels.as_ref());
-        let own = interface.and_then(|interface| interface.labels.as_ref());
-        join_labels([own, facts(self.group), facts(self.defaults)])
-    }
-
     /// The node with everything written out that its group and the defaults say.
     pub(crate) fn written_out(&self) -> Node<'t> {
         let mut node = self.node.clone();
@@ -141,8 +130,6 @@ impl<'m, 't> Settled<'m, 't> {
         node.labels = some_labels(self.labels());
         for entry in node.interfaces.iter_mut().flat_map(|map| &mut map.entries) {
             if let Some(interface) = &mut entry.value {
-                let labels = self.interface_labels(Some(interface));
-                interface.labels = some_labels(labels);
                 let shared = self.antispoof(None).map(|said| *said.value);
                 interface.antispoof = interface.antispoof.or(shared);
             }

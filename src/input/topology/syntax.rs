@@ -82,7 +82,6 @@ object! {
     /// Facts of every interface of the nodes.
     InterfaceFacts ("facts of interfaces", "interface-facts") {
         antispoof: Spanned<AntispoofWord> = "antispoof", optional, "what happens to sources that the routes do not expect";
-        labels: Labels<'t> = "labels", optional, "words for selectors, by key";
     }
 }
 
@@ -136,7 +135,6 @@ object! {
         access: Name<'t> = "access", optional, "the VLAN that it carries untagged";
         native: Name<'t> = "native", optional, "the VLAN that a trunk carries untagged";
         antispoof: Spanned<AntispoofWord> = "antispoof", optional, "what happens to sources that the routes do not expect";
-        labels: Labels<'t> = "labels", optional, "words for selectors, by key";
     }
 }
 

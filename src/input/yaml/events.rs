@@ -4,6 +4,7 @@ use super::message;
 use super::place::Places;
 use super::tree::{Data, Node, Tree};
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::input::decode::shorten;
 use crate::source::{SourceId, Span};
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use std::collections::HashMap;
@@ -395,9 +396,12 @@ impl<'t> Build<'t> {
     fn close(&mut self, end: usize, out: &mut Diagnostics) {
         let Some(frame) = self.frames.pop() else { return };
         let first = self.children.len() as u32;
-        let count = (self.pending.len() - frame.first) as u32;
-        let last = self.pending.last().filter(|_| count > 0).map(|last| self.nodes[*last as usize].end);
+        let last = self.pending[frame.first..].last().map(|last| self.nodes[*last as usize].end);
         self.children.extend(self.pending.drain(frame.first..));
+        if frame.is_mapping {
+            self.drop_duplicates(first as usize, out);
+        }
+        let count = self.children.len() as u32 - first;
         let node = &mut self.nodes[frame.node as usize];
         // A block ends with its last child; the parser would have it end where the next token begins.
         node.end = if frame.is_flow { end as u32 } else { last.unwrap_or(node.end).max(node.start) };
@@ -405,52 +409,50 @@ impl<'t> Build<'t> {
             true => Data::Mapping { first, count: count / 2 },
             false => Data::Sequence { first, count },
         };
-        if frame.is_mapping {
-            self.report_duplicates(first as usize, out);
-        }
         if frame.anchor != 0 {
             self.anchors.insert(frame.anchor, (frame.node, Some(frame.weight)));
         }
         self.place(frame.node, frame.weight);
     }
 
-    /// Reports each key of the newest mapping that repeats an earlier one.
-    fn report_duplicates(&self, first: usize, out: &mut Diagnostics) {
-        let keys: Vec<(&str, u32)> =
-            self.children[first..].chunks_exact(2).map(|pair| (self.key_text(pair[0]), pair[0])).collect();
-        // Small mappings are most; sorting beats hashing on large ones, and no choice of keys makes it slow.
-        let has_duplicates = if keys.len() <= 8 {
-            keys.iter().enumerate().any(|(n, (key, _))| keys[..n].iter().any(|(other, _)| other == key))
-        } else {
-            let mut sorted: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
-            sorted.sort_unstable();
-            sorted.windows(2).any(|pair| pair[0] == pair[1])
-        };
-        if !has_duplicates {
+    /// Reports each key of the newest mapping that repeats an earlier one, and drops it from the tree.
+    fn drop_duplicates(&mut self, first: usize, out: &mut Diagnostics) {
+        if !self.has_duplicates(&self.children[first..]) {
             return;
         }
-        let mut seen: HashMap<&str, u32> = HashMap::new();
-        for (key, index) in keys {
-            let node = self.nodes[index as usize];
-            match seen.get(key) {
-                None => {
-                    seen.insert(key, index);
-                }
-                Some(earlier) => {
-                    let earlier = self.nodes[*earlier as usize];
-                    let at = |node: Node| self.span(node.start as usize, node.end as usize);
-                    out.push(
-                        Diagnostic::error(
-                            Code::DuplicateKey,
-                            at(node),
-                            format!("the key `{key}` is given twice"),
-                        )
-                        .also(at(earlier), "given first here")
-                        .help("keep one of them"),
-                    );
-                }
-            }
+        let pairs = self.children.split_off(first);
+        let mut seen: HashMap<String, u32> = HashMap::new();
+        for pair in pairs.chunks_exact(2) {
+            let key = self.key_text(pair[0]).to_owned();
+            let Some(earlier) = seen.get(&key) else {
+                seen.insert(key, pair[0]);
+                self.children.extend(pair);
+                continue;
+            };
+            let place = |index: u32| {
+                let node = self.nodes[index as usize];
+                self.span(node.start as usize, node.end as usize)
+            };
+            let message = format!("the key `{}` is given twice", shorten(&key));
+            out.push(
+                Diagnostic::error(Code::DuplicateKey, place(pair[0]), message)
+                    .also(place(*earlier), "given first here")
+                    .help("keep one of them"),
+            );
         }
+    }
+
+    /// Small mappings are most; sorting beats hashing on large ones, and no choice of keys makes it slow.
+    fn has_duplicates(&self, pairs: &[u32]) -> bool {
+        const SMALL: usize = 8;
+        let count = pairs.len() / 2;
+        if count <= SMALL {
+            let key = |n: usize| self.key_text(pairs[2 * n]);
+            return (1..count).any(|n| (0..n).any(|earlier| key(earlier) == key(n)));
+        }
+        let mut sorted: Vec<&str> = pairs.chunks_exact(2).map(|pair| self.key_text(pair[0])).collect();
+        sorted.sort_unstable();
+        sorted.windows(2).any(|pair| pair[0] == pair[1])
     }
 
     fn key_text(&self, index: u32) -> &str {

@@ -12,7 +12,9 @@ mod tree;
 
 pub(crate) use events::{Limits, parse};
 pub(crate) use scalar::Plain;
-pub(crate) use tree::{Entry, NodeRef, Scalar, Tree, View};
+pub(crate) use tree::{Entry, NodeRef, Tree};
 
+#[cfg(test)]
+mod differential;
 #[cfg(test)]
 mod tests;

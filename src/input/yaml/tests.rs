@@ -19,19 +19,11 @@ fn read(text: &str) -> Result<Tree, Vec<(Code, String, std::ops::Range<usize>)>>
 /// Every value with the text that its span covers.
 fn spans(node: NodeRef<'_>, text: &str, into: &mut Vec<String>) {
     let cut = |span: crate::source::Span| text[span.start as usize..span.end as usize].to_owned();
-    match node.view() {
-        View::Scalar(_) => into.push(cut(node.span())),
-        View::Sequence(items) => {
-            into.push(cut(node.span()));
-            items.into_iter().for_each(|item| spans(item, text, into));
-        }
-        View::Mapping(entries) => {
-            into.push(cut(node.span()));
-            for entry in entries {
-                into.push(cut(entry.key_span));
-                spans(entry.value, text, into);
-            }
-        }
+    into.push(cut(node.span()));
+    node.sequence().into_iter().flatten().for_each(|item| spans(item, text, into));
+    for entry in node.mapping().into_iter().flatten() {
+        into.push(cut(entry.key_span));
+        spans(entry.value, text, into);
     }
 }
 
@@ -59,7 +51,7 @@ fn spans_cover_what_is_written() {
 #[test]
 fn scalars_keep_their_value_and_their_quotes() {
     let tree = read("a: 'it''s'\nb: \"x\\ty\"\nc: p q\n   r\nd: NO\n").unwrap();
-    let View::Mapping(entries) = tree.root().view() else { panic!() };
+    let entries: Vec<_> = tree.root().mapping().unwrap().collect();
     let values: Vec<_> = entries.iter().map(|e| e.value.scalar().unwrap()).collect();
     let texts: Vec<_> = values.iter().map(|s| (s.text, s.quoted, s.plain())).collect();
     assert_eq!(
@@ -76,7 +68,7 @@ fn scalars_keep_their_value_and_their_quotes() {
 #[test]
 fn aliases_are_shared_and_bounded() {
     let tree = read("a: &x {b: [1, 2]}\nc: *x\n").unwrap();
-    let View::Mapping(entries) = tree.root().view() else { panic!() };
+    let entries: Vec<_> = tree.root().mapping().unwrap().collect();
     assert_eq!(entries[0].value.span(), entries[1].value.span());
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..9 {
@@ -129,7 +121,7 @@ fn what_is_not_taken_is_refused_by_name() {
 #[test]
 fn text_tags_make_text() {
     let tree = read("a: !!str true\nb: ! false\n").unwrap();
-    let View::Mapping(entries) = tree.root().view() else { panic!() };
+    let entries: Vec<_> = tree.root().mapping().unwrap().collect();
     assert!(entries.iter().all(|entry| entry.value.scalar().unwrap().plain() == Plain::Text));
 }
 

@@ -76,17 +76,6 @@ impl Scalar<'_> {
     }
 }
 
-/// What a node is.
-#[derive(Debug, Clone)]
-pub(crate) enum View<'t> {
-    /// A scalar.
-    Scalar(Scalar<'t>),
-    /// A list.
-    Sequence(Vec<NodeRef<'t>>),
-    /// A mapping. The keys differ.
-    Mapping(Vec<Entry<'t>>),
-}
-
 /// A key with its value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'t> {
@@ -111,6 +100,21 @@ impl<'t> NodeRef<'t> {
     pub(crate) fn span(self) -> Span {
         let Node { start, end, .. } = self.node();
         Span { source: self.tree.source, start, end }
+    }
+
+    /// Where the text of a scalar is written: without its quotes, if it stands there as it is.
+    pub(crate) fn text_span(self) -> Span {
+        match self.node().data {
+            Data::Plain { start, end } | Data::Quoted { start, end } => {
+                Span { source: self.tree.source, start, end }
+            }
+            Data::Open
+            | Data::PlainOwned(_)
+            | Data::QuotedOwned(_)
+            | Data::Sequence { .. }
+            | Data::Mapping { .. }
+            | Data::Alias(_) => self.span(),
+        }
     }
 
     /// The scalar, if it is one.
@@ -145,16 +149,5 @@ impl<'t> NodeRef<'t> {
             let text = key.scalar().map_or("", |scalar| scalar.text);
             Entry { key: text, key_span: key.span(), value: NodeRef { tree, index: pair[1] } }
         }))
-    }
-
-    /// What it is.
-    pub(crate) fn view(self) -> View<'t> {
-        if let Some(items) = self.sequence() {
-            return View::Sequence(items.collect());
-        }
-        match self.mapping() {
-            Some(entries) => View::Mapping(entries.collect()),
-            None => View::Scalar(self.scalar().unwrap_or(Scalar { text: "", quoted: false })),
-        }
     }
 }

@@ -3,7 +3,7 @@
 use super::{evidence, place, with_place};
 use crate::report::safe::columns;
 use crate::report::snippet::Message;
-use crate::report::style::{Detail, Look, Tone, paragraph};
+use crate::report::style::{Detail, Look, Tone, WIDTH, paragraph, wrap};
 use crate::report::{CauseKey, Report, cause_key};
 use crate::source::SourceMap;
 use crate::verdict::{Judgement, Open, Verdict};
@@ -29,17 +29,17 @@ fn mark(verdict: Verdict, look: &Look) -> (Tone, &'static str) {
 pub(super) fn line(judgement: &Judgement, report: &Report, sources: &SourceMap, look: &Look) -> String {
     let (tone, glyph) = mark(judgement.verdict, look);
     let word = judgement.verdict.word();
-    let id = look.name(&judgement.claim.id.value, 40);
     let head = format!(" {} {}  ", look.paint(tone, glyph), look.paint(tone, word));
-    let head_columns = columns(glyph) + columns(word) + 4;
-    let rested = under_assumptions(judgement);
-    let mut out =
-        paragraph(&head, head_columns, &format!("{id}{rested}: {}", look.clean(&judgement.summary)));
+    let indent = columns(glyph) + columns(word) + 4;
+    let id = look.name(&judgement.claim.id.value, 40);
+    let id = format!("{id}{}", under_assumptions(judgement));
+    let mut summary = look.clean(&judgement.summary);
     if judgement.verdict != Verdict::Holds {
-        let at = place(judgement.claim.span, sources, look, 60);
-        out = paragraph(&head, head_columns, &format!("{id}: {} ({at})", look.clean(&judgement.summary)));
-    } else if look.detail > Detail::Quiet {
-        out.push_str(&proof(judgement, report, sources, look, head_columns));
+        summary = format!("{summary} ({})", place(judgement.claim.span, sources, look, 60));
+    }
+    let mut out = paragraph(&head, indent, &format!("{id}: {summary}"));
+    if judgement.verdict == Verdict::Holds && look.detail > Detail::Quiet {
+        out.push_str(&proof(judgement, report, sources, look, indent));
     }
     out
 }
@@ -62,20 +62,19 @@ fn proof(judgement: &Judgement, report: &Report, sources: &SourceMap, look: &Loo
         .chain(&judgement.notes)
         .map(|note| with_place(&note.text, note.span, sources, look))
         .collect();
-    let shown = if full { sentences.len() } else { sentences.len().min(1) };
     let pad = " ".repeat(indent);
-    let mut out = String::new();
-    for (index, sentence) in sentences.iter().take(shown).enumerate() {
-        let more = sentences.len() - shown;
-        let tail = if more > 0 { format!(" (+{more} more with -v)") } else { String::new() };
-        let head = if full { format!("{pad}- ") } else { pad.clone() };
-        let text = format!("{sentence}{}", if index + 1 == shown { tail } else { String::new() });
-        out.push_str(&paragraph(&head, columns(&head), &text));
-    }
     if full {
-        out.push_str(&assumption_lines(judgement, report, look, &pad));
+        let item = |text: &String| paragraph(&format!("{pad}- "), indent + 2, text);
+        let proved: String = sentences.iter().map(item).collect();
+        return proved + &assumption_lines(judgement, report, look, &pad);
     }
-    out
+    let Some(first) = sentences.first() else { return String::new() };
+    let more = match sentences.len() - 1 {
+        0 => String::new(),
+        more => format!(" (+{more} more with -v)"),
+    };
+    let lines = wrap(&format!("{first}{more}"), WIDTH - indent);
+    lines.iter().map(|line| format!("{pad}{}\n", look.paint(Tone::Dim, line))).collect()
 }
 
 fn assumption_lines(judgement: &Judgement, report: &Report, look: &Look, pad: &str) -> String {
@@ -101,15 +100,12 @@ pub(super) fn block(
     let count = judgement.findings.len();
     for (index, finding) in judgement.findings.iter().enumerate() {
         out.push('\n');
+        let context = evidence::Context { judgement, report, sources, look };
         if count > 1 {
-            let kind = if judgement.verdict == Verdict::Violated { "cause" } else { "possible path" };
-            let more = if judgement.more_findings { "+" } else { "" };
-            let title = format!("   {kind} {} of {count}{more}", index + 1);
-            out.push_str(&format!("{}\n\n", look.paint(Tone::Strong, &title)));
+            out.push_str(&evidence::title(finding, index, &context));
         }
         let key = cause_key(finding);
         let elsewhere = shown.causes.get(&key).filter(|_| look.detail < Detail::Full);
-        let context = evidence::Context { judgement, report, sources, look };
         out.push_str(&evidence::finding(finding, elsewhere.map(String::as_str), &context));
         shown.causes.entry(key).or_insert_with(|| judgement.claim.id.value.clone());
     }
@@ -118,7 +114,9 @@ pub(super) fn block(
     }
     let footer = footer(judgement, sources, look);
     if !footer.is_empty() {
-        out.push_str(&format!("\n{footer}"));
+        // Below a single finding the notes go on where its own end.
+        let gap = if count == 1 && judgement.open.is_empty() { "" } else { "\n" };
+        out.push_str(&format!("{gap}{footer}"));
     }
     out
 }
@@ -139,7 +137,11 @@ fn heading(judgement: &Judgement, sources: &SourceMap, look: &Look) -> String {
         help: None,
         context: 0,
     };
-    message.render(sources, look)
+    let mut out = message.render(sources, look);
+    if let Some(title) = &claim.title {
+        out.push_str(&format!("\n{}", paragraph("   ", 3, &format!("\"{}\"", look.clean(title)))));
+    }
+    out
 }
 
 /// What is not known, and the line that would settle it.
@@ -171,9 +173,6 @@ fn open_item(number: usize, question: &Open, sources: &SourceMap, look: &Look) -
 /// The notes of a claim.
 fn footer(judgement: &Judgement, sources: &SourceMap, look: &Look) -> String {
     let mut out = String::new();
-    if let Some(title) = &judgement.claim.title {
-        out.push_str(&note("claim", &format!("\"{}\"", look.clean(title)), look));
-    }
     for (name, reason) in &judgement.assumptions {
         let text = format!("{}: \"{}\"", look.clean(name), look.clean(reason));
         out.push_str(&note("assumed", &text, look));
@@ -182,9 +181,7 @@ fn footer(judgement: &Judgement, sources: &SourceMap, look: &Look) -> String {
         out.push_str(&note("note", &with_place(&sentence.text, sentence.span, sources, look), look));
     }
     if judgement.more_findings {
-        let count = judgement.findings.len();
-        let text = format!("there are more than these {count}; the limit is set by --max-causes");
-        out.push_str(&note("note", &text, look));
+        out.push_str(&note("note", "there are more causes than were looked for (--max-causes)", look));
     }
     out
 }

@@ -17,6 +17,21 @@ pub(super) struct Context<'a> {
     pub(super) look: &'a Look,
 }
 
+/// `cause 1 of 3: rule ping allows … (fw.rules:9)`, above a finding that is not the only one.
+pub(super) fn title(finding: &Finding, index: usize, context: &Context<'_>) -> String {
+    let kind = match context.judgement.verdict {
+        Verdict::Violated => "cause",
+        Verdict::Undetermined | Verdict::Holds | Verdict::Vacuous => "possible path",
+    };
+    let label = format!("{kind} {} of {}: ", index + 1, context.judgement.findings.len());
+    let head = format!("   {}", context.look.paint(Tone::Strong, &label));
+    let text = match &finding.cause {
+        Some(cause) => with_place(&cause.text, cause.span, context.sources, context.look),
+        None => "no single line lets it through".to_owned(),
+    };
+    paragraph(&head, 3 + columns(&label), &text) + "\n"
+}
+
 /// Shows a finding. If its cause was shown under another claim, only what differs is repeated.
 pub(super) fn finding(finding: &Finding, elsewhere: Option<&str>, context: &Context<'_>) -> String {
     let look = context.look;
@@ -40,14 +55,15 @@ pub(super) fn finding(finding: &Finding, elsewhere: Option<&str>, context: &Cont
     blocks.join("\n")
 }
 
-/// The boxes of each leg, numbered if there are several.
+/// The boxes of each leg, under a line that says who sends it if there are several.
 fn paths(finding: &Finding, look: &Look) -> String {
-    let numbered = finding.legs.len() > 1;
+    let several = finding.legs.len() > 1;
     let mut out = String::new();
     for (index, leg) in finding.legs.iter().enumerate() {
-        if numbered {
-            let title = format!("   leg {}", index + 1);
-            out.push_str(&format!("{}\n", look.paint(Tone::Dim, &title)));
+        if several {
+            let label = format!("leg {}: ", index + 1);
+            let head = format!("   {}", look.paint(Tone::Strong, &label));
+            out.push_str(&paragraph(&head, 3 + columns(&label), &sent_by(leg, look)));
         }
         out.push_str(&path::render(leg, look));
     }
@@ -63,12 +79,15 @@ pub(super) fn legs(legs: &[Leg], sources: &SourceMap, look: &Look) -> Vec<String
         .collect()
 }
 
-/// `packet   10.50.3.17 → 10.20.0.9 tcp/22 …`, and who sends it.
+/// `packet  10.50.3.17 → 10.20.0.9 tcp/22 …`, and who sends it unless the paths say so.
 fn packet(leg: &Leg, index: usize, count: usize, look: &Look) -> String {
     let label = if count > 1 { format!("leg {}", index + 1) } else { "packet".to_owned() };
-    let head = format!("   {}  ", look.cell(Some(Tone::Strong), &label, 6));
-    let mut out = paragraph(&head, 11, &look.clean(&leg.packet.to_string()));
-    out.push_str(&paragraph(&" ".repeat(11), 11, &sent_by(leg, look)));
+    let indent = 3 + columns(&label) + 2;
+    let head = format!("   {}  ", look.paint(Tone::Strong, &label));
+    let mut out = paragraph(&head, indent, &look.clean(&leg.packet.to_string()));
+    if count == 1 {
+        out.push_str(&paragraph(&" ".repeat(indent), indent, &sent_by(leg, look)));
+    }
     out
 }
 
@@ -134,6 +153,10 @@ fn footer(finding: &Finding, elsewhere: Option<&str>, context: &Context<'_>) -> 
             cause.map_or(String::new(), |note| with_place(&note.text, note.span, context.sources, look));
         let text = format!("{cause}; shown in full under claim {} (-v repeats it)", look.name(claim, 40));
         out.push_str(&note("same cause", text.trim_start_matches("; "), look));
+    }
+    let marked = finding.legs.iter().flat_map(|leg| &leg.hops).flat_map(|hop| &hop.steps).any(|s| s.opening);
+    if let Some(cause) = finding.cause.as_ref().filter(|_| elsewhere.is_none() && !marked) {
+        out.push_str(&note("cause", &with_place(&cause.text, cause.span, context.sources, look), look));
     }
     for choice in &finding.choices {
         out.push_str(&note("note", &look.clean(choice), look));

@@ -80,7 +80,7 @@ pub fn errors(diagnostics: &[Diagnostic], sources: &SourceMap, look: &Look) -> S
         diagnostics.iter().map(|diagnostic| Message::of(diagnostic).render(sources, look)).collect();
     let errors = diagnostics.iter().filter(|d| d.severity == crate::diag::Severity::Error).count();
     let plural = if errors == 1 { "" } else { "s" };
-    blocks.push(format!("{errors} error{plural} in the input; nothing was decided\n"));
+    blocks.push(format!("{errors} error{plural}; nothing was decided\n"));
     blocks.join("\n")
 }
 

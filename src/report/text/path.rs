@@ -7,7 +7,8 @@
 
 use crate::report::safe::columns;
 use crate::report::style::{Look, Tone, WIDTH};
-use crate::verdict::{Hop, Leg};
+use crate::verdict::{Hop, Leg, Step};
+use std::net::IpAddr;
 
 /// Columns that the name of a place may take in the line of boxes.
 const NAME_MAX: usize = 24;
@@ -31,18 +32,24 @@ struct Link {
     countries: String,
 }
 
-/// Whether a segment says nothing that its neighbours do not say: it decides nothing and crosses no border.
-/// The report shows such ones only in full detail; the first and the last hop are never dull.
+/// Whether a segment says nothing that its neighbours do not say: it crosses no border, and all that happens on
+/// it is that the next hop receives what was sent there. The report shows such ones only in full detail; the
+/// first and the last hop are never dull.
 pub(super) fn is_dull(hops: &[Hop], index: usize) -> bool {
     let Some(hop) = hops.get(index) else { return false };
-    let inner = index > 0 && index + 1 < hops.len();
     let before = index.checked_sub(1).and_then(|before| hops.get(before));
-    let same = before.is_some_and(|before| before.countries == hop.countries);
-    inner
-        && hop.is_segment
-        && hop.steps.is_empty()
-        && hop.changed.is_none()
-        && (same || hop.countries.is_empty())
+    let (Some(before), Some(next)) = (before, hops.get(index + 1)) else { return false };
+    let stays = hop.countries.is_empty() || hop.countries == before.countries;
+    let plain = hop.steps.iter().all(|step| names_only(step, next));
+    hop.is_segment && stays && plain && hop.changed.is_none()
+}
+
+/// Whether a step only says that the next hop receives the packet, by its name or as the owner of an address.
+fn names_only(step: &Step, next: &Hop) -> bool {
+    let receiver = format!("{}:{}", next.place, next.incoming.as_deref().unwrap_or_default());
+    let who = step.text.strip_suffix(&receiver).unwrap_or_default();
+    let owner = who.strip_suffix(" is ").is_some_and(|address| address.parse::<IpAddr>().is_ok());
+    step.span.is_none() && !step.opening && (who == "sent to " || owner)
 }
 
 /// The rows of boxes and lanes for one packet's way.

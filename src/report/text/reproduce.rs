@@ -2,7 +2,7 @@
 
 use crate::header::{Fragment, Packet, proto, service_name, tcp_flags};
 use crate::report::Report;
-use crate::verdict::{Finding, Hop, Leg};
+use crate::verdict::{Finding, Hop, Leg, Sender};
 
 /// The arguments of the command, each a shell word, those that belong together in one item.
 /// Earlier packets, which only open connections, stand under `--after`.
@@ -17,6 +17,7 @@ pub(super) fn command(finding: &Finding, report: &Report) -> Vec<String> {
     if let Some(interface) = interface {
         words.push(format!("--in {}", shell(interface)));
     }
+    words.extend(stance(last).map(|stance| format!("--as {stance}")));
     let packet = &last.packet;
     words.push(format!("--to {}", packet.dst));
     words.push(shell(&service(packet)));
@@ -31,7 +32,7 @@ pub(super) fn command(finding: &Finding, report: &Report) -> Vec<String> {
         words.push(format!("--fragment {fragment}"));
     }
     if !finding.choices.is_empty() {
-        let nodes = last.hops.iter().skip(1).filter(|hop| !hop.is_segment);
+        let nodes = last.hops.iter().filter(|hop| !hop.is_segment && hop.place != from);
         words.extend(nodes.map(|hop| format!("--via {}", shell(&hop.place))));
     }
     words
@@ -41,8 +42,9 @@ pub(super) fn command(finding: &Finding, report: &Report) -> Vec<String> {
 fn packet_words(leg: &Leg) -> String {
     let packet = &leg.packet;
     let (from, interface) = start(leg);
-    let start = interface.map_or_else(|| from.to_owned(), |interface| format!("{from}:{interface}"));
-    let mut words = vec![start, format!("{}>{}", packet.src, packet.dst), service(packet)];
+    let mut words = vec![from.to_owned(), format!("{}>{}", packet.src, packet.dst), service(packet)];
+    words.extend(interface.map(|interface| format!("in={interface}")));
+    words.extend(stance(leg).map(|stance| format!("as={stance}")));
     if proto::has_ports(packet.proto) {
         words.push(format!("sport={}", packet.sport));
     }
@@ -55,11 +57,24 @@ fn packet_words(leg: &Leg) -> String {
 
 /// Where a trace starts. On a segment the adversary sends to a device: the trace starts with its receiving.
 fn start(leg: &Leg) -> (&str, Option<&str>) {
-    let on_segment = leg.hops.first().is_none_or(|hop| hop.is_segment);
     let receiver = leg.hops.iter().find(|hop| !hop.is_segment);
     match receiver {
-        Some(Hop { place, incoming: Some(interface), .. }) if on_segment => (place, Some(interface)),
+        Some(Hop { place, incoming: Some(interface), .. }) if on_segment(leg) => (place, Some(interface)),
         Some(_) | None => (&leg.origin, None),
+    }
+}
+
+fn on_segment(leg: &Leg) -> bool {
+    leg.hops.first().is_none_or(|hop| hop.is_segment)
+}
+
+/// How the sender behaves, where a trace would not take it for granted. Somebody on a segment can only be an
+/// adversary.
+fn stance(leg: &Leg) -> Option<&'static str> {
+    match leg.sender {
+        Sender::Adversary | Sender::Accomplice => (!on_segment(leg)).then_some("adversary"),
+        Sender::Answer => Some("answer"),
+        Sender::Honest => None,
     }
 }
 

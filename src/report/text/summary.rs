@@ -1,7 +1,8 @@
 //! What stands below the claims: assumptions, ledger, and the line that counts.
 
 use super::with_place;
-use crate::report::style::{Detail, Look, Tone, paragraph};
+use crate::report::safe::columns;
+use crate::report::style::{Detail, Look, Tone, WIDTH, paragraph};
 use crate::report::{Counts, Report};
 use crate::source::SourceMap;
 
@@ -66,26 +67,29 @@ pub(super) fn counts(counts: &Counts, look: &Look) -> String {
     parts.join(look.glyphs().dot)
 }
 
-/// The last line: the counts, and how much was looked at.
+/// The last line: the counts, and how much was looked at (above it, if both do not fit).
 pub(super) fn last_line(report: &Report, look: &Look) -> String {
     let coverage = &report.coverage;
-    let number = |count: usize, one: &str, many: &str| {
-        if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+    let number = |count: usize, one: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {one}{plural}")
     };
     let size = [
-        number(coverage.nodes, "node", "nodes"),
-        number(coverage.segments, "segment", "segments"),
-        number(coverage.rules, "rule", "rules"),
-        number(coverage.routes, "route", "routes"),
+        number(coverage.nodes, "node"),
+        number(coverage.segments, "segment"),
+        number(coverage.rules, "rule"),
+        number(coverage.routes, "route"),
     ];
     let exhaustive = if coverage.limits.is_empty() { "exhaustive" } else { "not exhaustive" };
-    let mut out = format!(
-        "{} | {exhaustive}: {}\n",
-        counts(&Counts::of(std::slice::from_ref(report)), look),
-        size.join(", ")
-    );
-    for limit in &coverage.limits {
-        out.push_str(&paragraph("  - ", 4, &look.clean(limit)));
+    let looked_at = format!("{exhaustive}: {}", size.join(", "));
+    let counted = Counts::of(std::slice::from_ref(report));
+    let plain = Look { colour: false, ..*look };
+    let fits = columns(&counts(&counted, &plain)) + 3 + columns(&looked_at) <= WIDTH;
+    let limits: String =
+        coverage.limits.iter().map(|limit| paragraph("  - ", 4, &look.clean(limit))).collect();
+    let counted = counts(&counted, look);
+    if fits && limits.is_empty() {
+        return format!("{counted} | {looked_at}\n");
     }
-    out
+    format!("{looked_at}\n{limits}{counted}\n")
 }

@@ -1,0 +1,219 @@
+//! From the tables of a dump to one filter with its hooks.
+
+use super::calls::Use;
+use super::condition::Holds;
+use super::lines::{Dump, ParsedTable};
+use super::lower::{Lowering, Place};
+use super::target::{Effect, Verdict};
+use super::{Backend, Context, Ruleset};
+use crate::diag::Diagnostics;
+use crate::input::dump::Doubt;
+use crate::model::{Action, Chain, Filter, LedgerEntry, Match, Rule, Stage, Test, UnknownId};
+use crate::source::Span;
+use std::collections::BTreeMap;
+
+/// Which chain binds at which stages, in the order in which a packet meets them (`enum nf_ip_hook_priorities`).
+/// `nat` translates and never filters, so it has no row.
+const HOOKS: &[(&str, &str, &[Stage])] = &[
+    ("raw", "PREROUTING", &[Stage::Input, Stage::Forward]),
+    ("raw", "OUTPUT", &[Stage::Output]),
+    ("mangle", "PREROUTING", &[Stage::Input, Stage::Forward]),
+    ("mangle", "OUTPUT", &[Stage::Output]),
+    ("mangle", "INPUT", &[Stage::Input]),
+    ("mangle", "FORWARD", &[Stage::Forward]),
+    ("filter", "INPUT", &[Stage::Input]),
+    ("filter", "FORWARD", &[Stage::Forward]),
+    ("filter", "OUTPUT", &[Stage::Output]),
+    ("security", "INPUT", &[Stage::Input]),
+    ("security", "FORWARD", &[Stage::Forward]),
+    ("security", "OUTPUT", &[Stage::Output]),
+    ("mangle", "POSTROUTING", &[Stage::Forward, Stage::Output]),
+];
+
+/// The tables in the order in which a packet meets them.
+const TABLES: &[&str] = &["raw", "mangle", "nat", "filter", "security"];
+
+/// Makes the filter. `None` if chains call each other in a circle, or too deep.
+pub(super) fn assemble(
+    context: &mut Context<'_>,
+    mut dump: Dump,
+    diagnostics: &mut Diagnostics,
+) -> Option<Ruleset> {
+    let rank = |table: &ParsedTable| TABLES.iter().position(|name| *name == table.name.value);
+    dump.tables.sort_by_key(|table| rank(table).unwrap_or(TABLES.len()));
+    let mut uses = Vec::new();
+    for table in &dump.tables {
+        match Use::of(table) {
+            Ok(used) => uses.push(used),
+            Err(error) => diagnostics.push(error),
+        }
+    }
+    if uses.len() < dump.tables.len() {
+        return None;
+    }
+    let mut made = Assembly::new(context);
+    made.context.tracks |= dump.backend == Backend::Nft && dump.tables.iter().any(nat_binds);
+    made.note_effects(&dump, &uses);
+    for (table, used) in dump.tables.iter().zip(&uses) {
+        made.table(table, used);
+    }
+    Some(made.finish(&dump))
+}
+
+/// Whether this is a `nat` table with rules in its base chains: those of nftables load the tracker.
+fn nat_binds(table: &ParsedTable) -> bool {
+    table.name.value == "nat"
+        && table.chains.iter().any(|chain| chain.drops.is_some() && !chain.rules.is_empty())
+}
+
+/// The first place where a table asks for a state.
+fn asks_state(table: &ParsedTable) -> Option<Span> {
+    let rules = table.chains.iter().flat_map(|chain| &chain.rules);
+    let mut matches = rules.flat_map(|rule| &rule.conditions).flat_map(|condition| match &condition.holds {
+        Holds::All(matches) => matches.as_slice(),
+        Holds::Fragment { .. } | Holds::Never => &[],
+    });
+    let is_state = |one: &Match| matches!(one.test, Test::State(_));
+    let asks = |one: &Match| match &one.test {
+        Test::Any(any) => any.iter().any(is_state),
+        _ => is_state(one),
+    };
+    matches.find(|one| asks(one)).map(|one| one.span)
+}
+
+struct Assembly<'c, 's> {
+    context: &'c mut Context<'s>,
+    chains: Vec<Chain>,
+    /// The position of each chain that can do more than accept, or is of `filter`, by table and name.
+    binding: BTreeMap<(String, String), usize>,
+    /// Chains that make every packet uncertain.
+    blankets: Vec<usize>,
+    havoc: Vec<Doubt>,
+    ledger: Vec<LedgerEntry>,
+    rules: BTreeMap<(String, String), usize>,
+    /// Set if some packets are kept from the tracker, so that nobody knows their state.
+    stateless: Option<UnknownId>,
+}
+
+impl<'c, 's> Assembly<'c, 's> {
+    fn new(context: &'c mut Context<'s>) -> Assembly<'c, 's> {
+        let (chains, blankets, havoc, ledger) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (binding, rules) = (BTreeMap::new(), BTreeMap::new());
+        Assembly { context, chains, binding, blankets, havoc, ledger, rules, stateless: None }
+    }
+
+    /// What rules that run do beyond deciding: translate, copy, untrack, log.
+    fn note_effects(&mut self, dump: &Dump, uses: &[Use]) {
+        for (table, used) in dump.tables.iter().zip(uses) {
+            let running = table.chains.iter().enumerate().filter(|(chain, _)| used.runs(*chain));
+            for rule in running.flat_map(|(_, chain)| &chain.rules) {
+                match &rule.verdict {
+                    Verdict::Unknown { span, effect: Effect::Havoc } if table.name.value != "nat" => {
+                        let what = format!("what `{}` does to packets", self.context.excerpt(*span));
+                        self.havoc.push(Doubt::havoc(what, *span));
+                    }
+                    Verdict::Unknown { span, effect: Effect::Untracks } if self.stateless.is_none() => {
+                        let text = self.context.excerpt(*span);
+                        let what = format!("the connection state of packets, which `{text}` changes");
+                        let settle = format!("take `{text}` out of the rules, and dump them again");
+                        self.stateless = Some(self.context.unknown(what, *span, settle));
+                    }
+                    Verdict::Log(name) => self.note_log(name.value, name.span),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn note_log(&mut self, name: &str, span: Span) {
+        let text = format!(
+            "`{name}` hands packets to a program of the device; where that sends them is not considered"
+        );
+        if !self.ledger.iter().any(|entry| entry.text == text) {
+            self.ledger.push(LedgerEntry { text, span: Some(span) });
+        }
+    }
+
+    fn table(&mut self, table: &ParsedTable, used: &Use) {
+        let name = table.name.value.as_str();
+        let offset = self.chains.len();
+        let stateless = match name {
+            // `raw` comes before the tracker has looked at the packet.
+            "raw" if self.stateless.is_none() => asks_state(table).map(|span| self.early_state(span)),
+            _ => self.stateless,
+        };
+        for (position, chain) in table.chains.iter().enumerate() {
+            let shown = if name == "filter" { chain.name.clone() } else { format!("{name}/{}", chain.name) };
+            let place = Place { used, position, offset, drops: chain.drops, stateless };
+            let rules = Lowering { context: self.context, place }.rules(&chain.rules);
+            let policy = chain.drops.map(|drops| if drops { Action::Drop } else { Action::Accept });
+            self.chains.push(Chain { name: shown, span: chain.span, rules, policy });
+            let key = (name.to_owned(), chain.name.clone());
+            self.rules.insert(key.clone(), chain.rules.len());
+            if name == "filter" || used.acts[position].is_some() {
+                self.binding.insert(key, offset + position);
+            }
+        }
+        let first = (0..table.chains.len()).find_map(|chain| used.acts[chain].filter(|_| used.runs(chain)));
+        if name == "nat" {
+            if let Some(span) = first {
+                let text = self.context.excerpt(span);
+                self.blanket("nat", format!("how `{text}` translates packets"), span);
+            }
+        } else if !TABLES.contains(&name) {
+            self.blanket(name, format!("what the table `{name}` does"), table.name.span);
+        }
+    }
+
+    /// The unknown for tests of the state where it is not known yet.
+    fn early_state(&mut self, span: Span) -> UnknownId {
+        let what = "which state a packet has before the connection tracker has seen it".to_owned();
+        self.context.unknown(what, span, "rules of `raw` that do not ask for a state".to_owned())
+    }
+
+    /// A chain that makes every packet uncertain, because of what stands at a place.
+    fn blanket(&mut self, name: &str, what: String, span: Span) {
+        let doubt = Doubt::havoc(what, span);
+        let unknown = self.context.unknown(doubt.what.clone(), span, doubt.settle.clone());
+        self.havoc.push(doubt);
+        let action = Action::Unknown(unknown);
+        let rule = Rule { name: "1".to_owned(), span, matches: Vec::new(), action, opens: true };
+        self.blankets.push(self.chains.len());
+        self.chains.push(Chain {
+            name: name.to_owned(),
+            span,
+            rules: vec![rule],
+            policy: Some(Action::Accept),
+        });
+    }
+
+    fn finish(mut self, dump: &Dump) -> Ruleset {
+        for span in &dump.incomplete {
+            self.blanket("incomplete", "rules that this dump does not show".to_owned(), *span);
+        }
+        let every = [Stage::Input, Stage::Forward, Stage::Output];
+        let mut hooks: Vec<(Stage, usize)> =
+            self.blankets.iter().flat_map(|chain| every.map(|stage| (stage, *chain))).collect();
+        for (table, chain, stages) in HOOKS {
+            if let Some(position) = self.binding.get(&((*table).to_owned(), (*chain).to_owned())) {
+                hooks.extend(stages.iter().map(|stage| (*stage, *position)));
+            }
+        }
+        let first = dump.tables.first().map(|table| table.name.span);
+        let span = first.unwrap_or(Span::new(self.context.id, 0, 0));
+        let name = self.context.command().trim_end_matches("-save").to_owned();
+        Ruleset {
+            family: self.context.family,
+            backend: dump.backend,
+            filter: Filter { name, span, chains: self.chains, tracks: self.context.tracks },
+            type_tests: std::mem::take(&mut self.context.type_tests),
+            reassembly: self.context.reassembly,
+            unknowns: std::mem::take(&mut self.context.unknowns),
+            hooks,
+            havoc: self.havoc,
+            ledger: self.ledger,
+            translation_tests: std::mem::take(&mut self.context.translation_tests),
+            rules: self.rules,
+        }
+    }
+}

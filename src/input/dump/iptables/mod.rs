@@ -1,0 +1,202 @@
+//! `iptables-save` and `ip6tables-save`.
+//!
+//! All tables are read, and every chain of theirs becomes one of the filter. The hooks bind them to the stages
+//! of the walk in the order of the kernel: `raw`, `mangle`, `filter`, `security`. Chains that can only accept
+//! bind nothing. The chains before routing (`PREROUTING`) bind input and forwarding, those behind it
+//! (`POSTROUTING`) forwarding and output: what they drop ends there all the same.
+//!
+//! What is not understood is kept as such: a match as a test that may hold, a target as an action that may
+//! accept, drop or go on. A target that may do more to a packet (translation, copies, queues) is listed in
+//! [`Ruleset::havoc`] too; one that only sets what the model does not have (marks, sets, TTL) goes on, since
+//! everything that could read it is not understood. A `nat` table that translates makes every packet uncertain,
+//! since later packets of a connection are translated without meeting a rule.
+//!
+//! Fragments. A device that tracks connections reassembles before it filters, so that no rule ever sees a
+//! later fragment; it certainly does so if any rule asks for the connection's state or translates. If none
+//! does, another table may make it do so, or nothing. Then each rule that looks beyond the IP header becomes
+//! two: one for whole packets and first fragments; and one for later fragments that *may* match whatever they
+//! belong to (if the device reassembles, their datagram decides), and certainly matches nothing (if it does
+//! not, the kernel sees no ports there). So both readings hold in both worlds. `assume: reassembled` makes the
+//! first rule be for all packets and the second for none.
+
+mod addrtype;
+mod assemble;
+mod calls;
+mod condition;
+mod lines;
+mod lower;
+mod matches;
+mod names;
+mod rule;
+mod target;
+mod token;
+mod values;
+
+use super::Doubt;
+use crate::diag::Diagnostics;
+use crate::header::Family;
+use crate::model::{Filter, LedgerEntry, Stage, Test, Unknown, UnknownId};
+use crate::source::{Source, SourceId, Span};
+use std::collections::BTreeMap;
+
+/// What one dump of rules compiles to.
+#[derive(Debug, Clone)]
+pub struct Ruleset {
+    /// The family that its hooks bind.
+    pub family: Family,
+    /// Which program holds the rules.
+    pub backend: Backend,
+    /// All chains of all tables; those of `filter` have their plain name, the others `TABLE/NAME`.
+    /// **The numbers of its unknowns are positions in `unknowns`**: [`super::lower::filters`] renumbers them.
+    pub filter: Filter,
+    /// What is not understood in the filter.
+    pub unknowns: Vec<Unknown>,
+    /// Which chain (a position in the filter) binds at which stage, in the order of the walk.
+    pub hooks: Vec<(Stage, usize)>,
+    /// Rules that may rewrite, redirect or copy packets in a way that the model does not follow (NAT, TEE,
+    /// NFQUEUE, …). The filter holds an unknown at the same place, so that nothing is certain on *must*.
+    pub havoc: Vec<Doubt>,
+    /// What the ledger should name: logs that may carry packets on.
+    pub ledger: Vec<LedgerEntry>,
+    /// The unknowns that ask whether a connection is translated (`--ctstate DNAT`). They never hold on a
+    /// device where nothing translates.
+    pub(super) translation_tests: Vec<UnknownId>,
+    /// The unknowns that ask for a type of address that only the routes of the device tell, in order.
+    pub(super) type_tests: BTreeMap<UnknownId, (TypeTest, Side)>,
+    /// The unknown of the rules for later fragments, if there are such rules.
+    pub(super) reassembly: Option<UnknownId>,
+    /// The number of rules of each chain, by table and chain.
+    rules: BTreeMap<(String, String), usize>,
+}
+
+impl Ruleset {
+    /// How many rules a chain has, if it is in the dump.
+    pub fn rules_in(&self, table: &str, chain: &str) -> Option<usize> {
+        self.rules.get(&(table.to_owned(), chain.to_owned())).copied()
+    }
+}
+
+/// A type of address that the `local` table of the device knows (`-m addrtype`, IPv4), beside those that have
+/// it everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TypeTest {
+    /// The broadcast addresses of own subnets.
+    Broadcast,
+    /// Anycast addresses.
+    Anycast,
+}
+
+/// Which address of a packet is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The source.
+    Source,
+    /// The destination.
+    Destination,
+}
+
+/// Which program holds the rules of a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Backend {
+    /// iptables-nft, which says `(nf_tables)` in its dumps: the rules are in the nftables ruleset too.
+    Nft,
+    /// The old kernel interface, or a dump that does not say.
+    Legacy,
+}
+
+/// Reads `iptables-save` (IPv4) or `ip6tables-save` (IPv6). `None` if it cannot be used; the reasons are in
+/// `diagnostics`.
+pub fn parse(
+    source: &Source,
+    id: SourceId,
+    family: Family,
+    diagnostics: &mut Diagnostics,
+) -> Option<Ruleset> {
+    Context::new(source, id, family).parse(diagnostics)
+}
+
+/// What reading one dump gathers on the way.
+struct Context<'s> {
+    source: &'s Source,
+    id: SourceId,
+    family: Family,
+    unknowns: Vec<Unknown>,
+    translation_tests: Vec<UnknownId>,
+    type_tests: BTreeMap<UnknownId, (TypeTest, Side)>,
+    /// Whether some rule makes the device track connections.
+    tracks: bool,
+    /// Whether it reassembles fragments, once a rule has needed to ask.
+    reassembly: Option<UnknownId>,
+    /// Every place that some part of the result accounts for; kept only if a test asks.
+    claims: Option<Vec<Span>>,
+}
+
+/// How much of a rule a message repeats, in characters.
+const EXCERPT_CHARACTERS_MAX: usize = 80;
+
+impl<'s> Context<'s> {
+    fn new(source: &'s Source, id: SourceId, family: Family) -> Context<'s> {
+        Context {
+            source,
+            id,
+            family,
+            unknowns: Vec::new(),
+            translation_tests: Vec::new(),
+            type_tests: BTreeMap::new(),
+            tracks: false,
+            reassembly: None,
+            claims: None,
+        }
+    }
+
+    fn parse(&mut self, diagnostics: &mut Diagnostics) -> Option<Ruleset> {
+        let dump = lines::read(self, diagnostics)?;
+        assemble::assemble(self, dump, diagnostics)
+    }
+
+    /// The command that makes such a dump.
+    fn command(&self) -> &'static str {
+        match self.family {
+            Family::V4 => "iptables-save",
+            Family::V6 => "ip6tables-save",
+        }
+    }
+
+    fn claim(&mut self, span: Span) {
+        if let Some(claims) = &mut self.claims {
+            claims.push(span);
+        }
+    }
+
+    fn excerpt(&self, span: Span) -> String {
+        let text = self.source.slice(span.start, span.end);
+        match text.char_indices().nth(EXCERPT_CHARACTERS_MAX) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text.to_owned(),
+        }
+    }
+
+    fn unknown(&mut self, what: String, span: Span, settle: String) -> UnknownId {
+        self.unknowns.push(Unknown { what, span: Some(span), settle });
+        UnknownId::at(self.unknowns.len() - 1)
+    }
+
+    /// A test that asks whether an address has a type.
+    fn type_test(&mut self, kind: TypeTest, side: Side, span: Span) -> Test {
+        let text = self.excerpt(span);
+        let settle = "`routes:` in `config`, with the dump of `ip -j route show table all`";
+        let id = self.unknown(format!("which addresses `{text}` means"), span, settle.to_owned());
+        self.type_tests.insert(id, (kind, side));
+        Test::Unknown(id)
+    }
+
+    /// A test that asks whether the connection is translated.
+    fn translation_test(&mut self, span: Span) -> Test {
+        let text = self.excerpt(span);
+        let settle = "rules without translation, and the dump of nftables (`nftables: none` if it is empty)";
+        let what = format!("whether a connection is translated, as `{text}` asks");
+        let id = self.unknown(what, span, settle.to_owned());
+        self.translation_tests.push(id);
+        Test::Unknown(id)
+    }
+}

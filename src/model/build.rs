@@ -1,1 +1,0 @@
-//! The builder: the only door to a network.

@@ -1,0 +1,6 @@
+//! The builder against small descriptions.
+
+mod describe;
+mod facts;
+mod segments;
+mod wrong;
