@@ -31,22 +31,35 @@ pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, absences: &[Absence<'_>])
         .collect();
     if let Some(absence) = broken.first() {
         ruling.verdict = Some(Verdict::Violated);
-        ruling.summary = format!("{} can reach {}", absence.from.text, absence.to.words());
+        ruling.summary = sentence(absence, "can");
         ruling.open.clear();
     } else if let Some((absence, ..)) = possible.first() {
         ruling.verdict = Some(Verdict::Undetermined);
-        ruling.summary = format!("{} may reach {}", absence.from.text, absence.to.words());
+        ruling.summary = sentence(absence, "may");
         for (_, query, answer) in &possible {
             doubts(judge, claim, query, answer, &mut ruling);
         }
     } else if ruling.verdict.is_none() {
         ruling.verdict = Some(Verdict::Holds);
         ruling.summary = match absences.first() {
+            Some(absence) if absence.honest => {
+                format!("what {} sends to itself never leaves it", absence.from.text)
+            }
             Some(absence) => format!("nothing from {} arrives at {}", absence.from.text, absence.to.words()),
             None => String::new(),
         };
     }
     ruling
+}
+
+/// What a broken absence comes to.
+fn sentence(absence: &Absence<'_>, verb: &str) -> String {
+    let (from, to) = (&absence.from.text, absence.to.words());
+    match (absence.honest, absence.cut.is_empty()) {
+        (true, _) => format!("packets between places of {from} {verb} leave it"),
+        (false, true) => format!("{from} {verb} reach {to}"),
+        (false, false) => format!("{from} {verb} reach {to} without passing a door of `via`"),
+    }
 }
 
 /// An absence whose *may* is empty: it holds, unless it is vacuous or rests on a device that the adversary can reach.
