@@ -136,26 +136,43 @@ impl Diagnostic {
     }
 }
 
+/// How many diagnostics of one severity are kept. A hostile input must not fill the memory with them.
+const MOST_KEPT: usize = 1000;
+
+/// Behind how many diagnostics nothing is suggested any more: each suggestion looks at all names.
+const MOST_SUGGESTING: usize = 100;
+
 /// Everything found wrong so far. The order is that of finding; [`Diagnostics::sorted`] gives that of the text.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     found: Vec<Diagnostic>,
+    errors: usize,
+    warnings: usize,
 }
 
 impl Diagnostics {
     /// Adds one.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.found.push(diagnostic);
+        let count = match diagnostic.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count <= MOST_KEPT {
+            self.found.push(diagnostic);
+        }
     }
 
     /// Adds all of another collection.
-    pub fn append(&mut self, mut other: Diagnostics) {
-        self.found.append(&mut other.found);
+    pub fn append(&mut self, other: Diagnostics) {
+        let (errors, warnings) = (self.errors + other.errors, self.warnings + other.warnings);
+        other.found.into_iter().for_each(|diagnostic| self.push(diagnostic));
+        (self.errors, self.warnings) = (errors, warnings);
     }
 
     /// Whether something forbids a decision.
     pub fn has_errors(&self) -> bool {
-        self.found.iter().any(|d| d.severity == Severity::Error)
+        self.errors > 0
     }
 
     /// Whether nothing was found.
@@ -163,15 +180,29 @@ impl Diagnostics {
         self.found.is_empty()
     }
 
+    /// As [`suggest`], unless so much was found already that it would take too long.
+    pub fn suggest<'a>(&self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+        if self.found.len() > MOST_SUGGESTING { None } else { suggest(word, known) }
+    }
+
     /// Everything found so far, in the order of finding.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.found.iter()
     }
 
-    /// In the order of the text: by source, place, then code. Exact repetitions are dropped.
+    /// In the order of the text: by source, place, then code. Exact repetitions are dropped. If there was more
+    /// than is kept, the last one says how much.
     pub fn sorted(mut self) -> Vec<Diagnostic> {
         self.found.sort_by(|a, b| (a.span, a.code, &a.message).cmp(&(b.span, b.code, &b.message)));
         self.found.dedup();
+        for (count, what, severity) in
+            [(self.errors, "errors", Severity::Error), (self.warnings, "warnings", Severity::Warning)]
+        {
+            if count > MOST_KEPT {
+                let message = format!("{} more {what} are not shown", count - MOST_KEPT);
+                self.found.push(Diagnostic { severity, ..Diagnostic::homeless(Code::Limit, message) });
+            }
+        }
         self.found
     }
 }
@@ -199,6 +230,22 @@ mod tests {
         let known = ["zone", "zones", "role"];
         assert_eq!(suggest("zoen", known).as_deref(), Some("did you mean `zone`?"));
         assert_eq!(suggest("interfaces", known), None);
+    }
+
+    #[test]
+    fn a_flood_is_cut_and_counted() {
+        let at = |start| Span::new(SourceId(0), start, start + 1);
+        let mut all = Diagnostics::default();
+        (0..MOST_KEPT + 5).for_each(|n| all.push(Diagnostic::warning(Code::Syntax, at(n), "w")));
+        assert!(!all.has_errors());
+        let mut more = Diagnostics::default();
+        (0..MOST_KEPT + 7).for_each(|n| more.push(Diagnostic::error(Code::Syntax, at(n), "e")));
+        all.append(more);
+        assert!(all.has_errors() && all.suggest("a", ["b"]).is_none());
+        let all = all.sorted();
+        assert_eq!(all.len(), 2 * MOST_KEPT + 2);
+        assert_eq!(all[2 * MOST_KEPT].message, "7 more errors are not shown");
+        assert_eq!(all[2 * MOST_KEPT + 1].message, "5 more warnings are not shown");
     }
 
     #[test]

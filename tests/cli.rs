@@ -1,4 +1,5 @@
 //! The real binary, in an environment of our own: exit codes, streams, formats, colours, help.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
 
 use std::fs;
 use std::io::Write;
@@ -180,6 +181,246 @@ fn standard_input_is_capped_and_must_be_utf8() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(code(&output), 2);
         assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
+}
+
+/// A small network. The lines that a test changes are written as holes.
+const NETWORK: &str = r#"isoaudit: 1
+name: small
+sites: { sha: { jurisdiction: CN }, sin: { jurisdiction: SG } }
+defaults: { kind: linux, ipv6: off, interfaces: { antispoof: strict } }
+assume: { no-source-routing: "change CHG-7" }
+nodes:
+  fw:
+    role: firewall
+    site: sha
+    policy: fw.rules
+    interfaces: { in: { ipv4: 10.1.0.1/24 }, out: { ipv4: 192.0.2.1/30 } }
+    routes: [ { to: default, via: 192.0.2.2 } ]
+  db: { role: host, site: sha, gateway: 10.1.0.1, interfaces: { eth0: { ipv4: 10.1.0.20/24 } } }
+  rtr:
+    role: router
+    site: sin
+    interfaces: { eth0: { ipv4: 192.0.2.2/30 } }
+    routes: [ { to: 10.1.0.0/24, via: 192.0.2.1 } ]
+links:
+  - endpoints: ["fw:in", "db:eth0"]
+  - { endpoints: ["fw:out", "rtr:eth0"], transit: [CN, SG] }
+claims:
+  - { id: no-way-out, isolated: { from: "jurisdiction:CN", to: "not jurisdiction:CN" } }
+  - { id: no-way-in, isolated: { from: "not jurisdiction:CN", to: "jurisdiction:CN" } }
+"#;
+
+/// With this nothing passes.
+const CLOSED: &str = "policy fw {\n  default deny\n}\n";
+
+/// With this time is asked for, and told.
+const LEAK: &str =
+    "policy fw {\n  default deny\n  rule ntp { allow from 10.1.0.0/24 to any service udp/123 }\n}\n";
+
+/// The network without a word on where the other side is.
+fn undetermined() -> String {
+    NETWORK.replace("    site: sin\n", "").replace(", transit: [CN, SG]", "")
+}
+
+/// A folder with the small network in it.
+fn network(name: &str, rules: &str) -> Folder {
+    let folder = Folder::new(name);
+    folder.write("topology.yaml", NETWORK);
+    folder.write("fw.rules", rules);
+    folder
+}
+
+#[test]
+fn exit_codes_tell_the_verdict_in_every_format() {
+    let vacuous = NETWORK.replace("from: \"not jurisdiction:CN\"", "from: \"site:sha and site:sin\"");
+    let open = undetermined();
+    let broken = NETWORK.replace("site: sin", "site: sni");
+    for (name, text, rules, expected) in [
+        ("holds", NETWORK, CLOSED, 0),
+        ("violated", NETWORK, LEAK, 1),
+        ("refused", &broken, LEAK, 2),
+        ("vacuous", &vacuous, CLOSED, 3),
+        ("undetermined", &open, LEAK, 3),
+    ] {
+        let folder = network(&format!("exit-{name}"), rules);
+        let file = folder.write("topology.yaml", text);
+        for arguments in [&["check", &file][..], &["check", &file, "-f", "json"], &["check", &file, "-q"]] {
+            let output = run(arguments);
+            assert_eq!(code(&output), expected, "{arguments:?}: {}{}", stdout(&output), stderr(&output));
+        }
+        let json: serde_json::Value =
+            serde_json::from_str(&stdout(&run(&["check", &file, "-f", "json"]))).unwrap();
+        match expected {
+            2 => assert!(json["errors"][0]["place"]["line"].as_u64().is_some_and(|line| line > 1)),
+            _ => assert_eq!(json["verdict"], name),
+        }
+    }
+}
+
+#[test]
+fn a_violation_wins_over_what_is_open_and_bad_input_over_all() {
+    let leak = network("wins-leak", LEAK);
+    let open = network("wins-open", LEAK);
+    open.write("topology.yaml", &undetermined());
+    let bad = network("wins-bad", "policy fw {");
+    let of = |folders: &[&Folder]| {
+        let paths: Vec<String> = folders.iter().map(|folder| folder.path("")).collect();
+        let mut arguments = vec!["check"];
+        arguments.extend(paths.iter().map(String::as_str));
+        run(&arguments)
+    };
+    assert_eq!(code(&of(&[&open])), 3);
+    assert_eq!(code(&of(&[&open, &leak])), 1);
+    let output = of(&[&leak, &open, &bad]);
+    assert_eq!((code(&output), stdout(&output).as_str()), (2, ""), "nothing is half reported");
+    let both = stdout(&of(&[&leak, &open]));
+    assert!(both.contains("wins-leak/fw.rules:3") && both.contains("2 topologies:"), "{both}");
+}
+
+#[test]
+fn every_json_document_keeps_to_the_schema() {
+    let schema = serde_json::from_str(&stdout(&run(&["schema", "report"]))).unwrap();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    let folder = network("schema", LEAK);
+    let file = folder.path("topology.yaml");
+    for arguments in [
+        &["check", &file, "-f", "json"][..],
+        &["check", &file, "missing", "-f", "json"],
+        &["list", &file, "jurisdiction:CN", "-f", "json"],
+        &["trace", &file, "udp/123", "--from", "db", "--to", "rtr", "-f", "json"],
+        &["trace", &file, "udp", "--from", "db", "--to", "rtr", "-f", "json"],
+    ] {
+        let document = serde_json::from_str(&stdout(&run(arguments))).unwrap();
+        let problems: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{arguments:?}: {problems:#?}");
+    }
+}
+
+#[test]
+fn several_formats_come_out_of_one_run() {
+    let folder = network("formats", LEAK);
+    let file = folder.path("topology.yaml");
+    let (json, text) = (folder.path("report.json"), folder.path("report.txt"));
+    fs::write(&json, "old").unwrap();
+    let (to_json, to_text) = (format!("json={json}"), format!("text={text}"));
+    let output = run(&["check", &file, "-f", "text", "-f", &to_json, "-f", &to_text, "--color", "always"]);
+    assert_eq!(code(&output), 1);
+    let value: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!(value["counts"]["violated"], 2);
+    let written = fs::read_to_string(&text).unwrap();
+    assert!(stdout(&output).contains('\u{1b}') && !written.contains('\u{1b}'), "files are plain");
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 4, "no draft is left behind");
+}
+
+#[test]
+fn the_same_bytes_come_out_with_any_number_of_threads() {
+    let folder = network("threads", LEAK);
+    let file = folder.path("topology.yaml");
+    for format in ["text", "json"] {
+        let of = |threads: &str| stdout(&run(&["check", &file, "-f", format, "--threads", threads, "-v"]));
+        assert_eq!(of("1"), of("3"));
+    }
+}
+
+#[test]
+fn claims_can_be_picked_and_unknown_ones_are_told() {
+    let folder = network("claims", LEAK);
+    let file = folder.path("topology.yaml");
+    let picked = stdout(&run(&["check", &file, "--claim", "no-way-in", "-q"]));
+    assert!(picked.contains("no-way-in") && !picked.contains("no-way-out"), "{picked}");
+    let output = run(&["check", &file, "--claim", "no-way-on"]);
+    assert_eq!((code(&output), stdout(&output).as_str()), (2, ""));
+    assert!(stderr(&output).contains("did you mean `no-way-in`?"), "{}", stderr(&output));
+}
+
+#[test]
+fn assumptions_are_named_and_strict_drops_them() {
+    let folder = network("assumed", CLOSED);
+    let file = folder.path("topology.yaml");
+    let text = stdout(&run(&["check", &file]));
+    assert!(text.contains("under 1 assumption") && text.contains("change CHG-7"), "{text}");
+    let strict = stdout(&run(&["check", &file, "--strict"]));
+    assert!(!strict.contains("assumption") && !strict.contains("CHG-7"), "{strict}");
+}
+
+#[test]
+fn a_topology_may_come_from_standard_input() {
+    let folder = network("stdin", LEAK);
+    let name = folder.path("piped.yaml");
+    let mut child = isoaudit(&["check", "-", "--stdin-filename", &name, "-q"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(NETWORK.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 1);
+    assert!(stdout(&output).contains("stdin/piped.yaml:"), "{}", stdout(&output));
+}
+
+#[test]
+fn the_exit_code_survives_a_reader_who_has_seen_enough() {
+    let folder = network("pipe", LEAK);
+    let file = folder.path("topology.yaml");
+    let mut child =
+        isoaudit(&["check", &file]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((code(&output), stderr(&output).as_str()), (1, ""));
+}
+
+/// The commands behind `= reproduce:`, as a shell would read them.
+fn commands(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let Some((_, mut command)) = line.split_once("= reproduce: ").map(|(a, b)| (a, b.to_owned())) else {
+            continue;
+        };
+        while let Some(begun) = command.strip_suffix('\\') {
+            command = format!("{begun}{}", lines.next().unwrap().trim_start());
+        }
+        found.push(command);
+    }
+    found
+}
+
+#[test]
+fn what_the_report_tells_to_type_shows_the_packet_again() {
+    let folder = network("reproduce", LEAK);
+    let report = stdout(&run(&["check", &folder.path("topology.yaml")]));
+    let commands = commands(&report);
+    assert_eq!(commands.len(), 2, "{report}");
+    for command in &commands {
+        let line = command.replacen("isoaudit", env!("CARGO_BIN_EXE_isoaudit"), 1);
+        let output = Command::new("sh").args(["-c", &line]).env("LC_ALL", "C.UTF-8").output().unwrap();
+        assert_eq!(code(&output), 0, "{command}: {}", stderr(&output));
+        assert!(stdout(&output).contains("rule ntp allows"), "{command}: {}", stdout(&output));
+    }
+    assert!(commands[1].contains("--after"), "an answer needs a question: {}", commands[1]);
+}
+
+#[test]
+fn traces_say_what_is_wrong_with_a_packet() {
+    let folder = network("wrong-packet", LEAK);
+    let file = folder.path("topology.yaml");
+    for (arguments, said) in [
+        (&["tcp/443", "--from", "dbb", "--to", "rtr"][..], "did you mean `db`?"),
+        (&["tcp/443", "--from", "db", "--to", "fw", "--in", "eth1"], "has no interface `eth1`"),
+        (&["tcp", "--from", "db", "--to", "rtr"], "names no port"),
+        (&["icmp", "--from", "db", "--to", "rtr"], "names no type"),
+        (&["any", "--from", "db", "--to", "rtr"], "a packet has one protocol"),
+        (&["tcp/443", "--from", "db", "--to", "2001:db8::1"], "not of the same IP version"),
+        (&["tcp/443", "--from", "fw", "--in", "out", "--to", "db"], "--source ADDRESS"),
+        (&["tcp/443", "--from", "db", "--to", "rtr", "--flags", "sin"], "there is no TCP flag `sin`"),
+        (&["tcp/443", "--from", "db", "--to", "rtr", "--via", "nowhere"], "no node or segment `nowhere`"),
+    ] {
+        let mut all = vec!["trace", file.as_str()];
+        all.extend(arguments);
+        let output = run(&all);
+        assert_eq!((code(&output), stdout(&output).as_str()), (2, ""), "{arguments:?}");
+        assert!(stderr(&output).contains(said), "{arguments:?}: {}", stderr(&output));
     }
 }
 

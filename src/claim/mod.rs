@@ -5,6 +5,9 @@
 pub mod select;
 pub mod selector;
 
+#[cfg(test)]
+mod tests;
+
 use crate::model::{FilterId, InterfaceId, Service};
 use crate::source::{Span, Spanned};
 use selector::Selector;

@@ -246,9 +246,8 @@ impl<'n> Facts<'n> {
         let own = |node: &Node| {
             let mut interfaces = node.interfaces.iter().map(|id| self.network.interface(*id));
             let addressed = |interface: &&Interface| !interface.addresses.is_empty();
-            let all = !node.role.is_trusted_by_default()
-                || interfaces.clone().filter(addressed).all(|interface| is(interface));
-            whole(node) || (all && interfaces.any(|interface| is(interface)))
+            let all = !node.role.is_trusted_by_default() || interfaces.clone().filter(addressed).all(&is);
+            whole(node) || (all && interfaces.any(&is))
         };
         let nodes: Vec<bool> = self.network.nodes.iter().map(own).collect();
         let end = |id: InterfaceId| {

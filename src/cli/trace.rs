@@ -145,19 +145,19 @@ fn is_spoofed(network: &Network, start: &Start) -> bool {
     }
 }
 
-/// How a walk ends, as a predicate of the packet.
+/// How a walk ends, in words that go on from "certainly" or "possibly".
 fn end(network: &Network, branch: &Branch) -> String {
     let last = branch.hops.last().map(|hop| hop.place);
     match (&branch.end, last) {
-        (End::OnSegment(id), _) => format!("is put on {}", network.segment(*id).name),
-        (End::Delivered(id), _) => format!("is delivered to {}", network.node(*id).name),
+        (End::OnSegment(id), _) => format!("put on {}", network.segment(*id).name),
+        (End::Delivered(id), _) => format!("delivered to {}", network.node(*id).name),
         (other, Some(place)) => {
             let told = describe::tell_end(network, last, other).map_or(String::new(), |told| told.text);
             format!("ends at {}: {told}", describe::place_name(network, place))
         }
         (other, None) => {
             let told = describe::tell_end(network, None, other).map_or(String::new(), |told| told.text);
-            format!("is not sent: {told}")
+            format!("not sent: {told}")
         }
     }
 }

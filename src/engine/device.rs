@@ -356,6 +356,7 @@ impl Run<'_, '_> {
             [(causes.delivered, &[New, Established, Related]), (causes.fresh, &[New, Invalid, Untracked])];
         for (kind, (sets, states)) in kinds.into_iter().enumerate() {
             let cause = view.space.union_all(&sets);
+            let cause = self.less_free(view, super::query::Place::Node(node), cause);
             if cause.is_empty() {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! What senders may send, and other sets that every run needs.
 
 use super::compiled::View;
-use super::query::{Place, Query};
+use super::query::{FreeFlow, Place, Query};
 use crate::header::{AddressRange, Family, proto};
 use crate::model::{Network, NodeId, Segment, SegmentId};
 use crate::set::{Field, Set, Side, Space};
@@ -222,9 +222,9 @@ pub(super) fn icmp_errors(space: &mut Space) -> Set {
 }
 
 /// Packets that a query sets free.
-pub(super) fn free(space: &mut Space, query: &Query) -> Set {
+pub(super) fn free(space: &mut Space, query: &Query, which: fn(&FreeFlow) -> bool) -> Set {
     let mut sets = Vec::new();
-    for flow in &query.free {
+    for flow in query.free.iter().filter(|flow| which(flow)) {
         let src = space.addresses(Side::Src, &flow.src);
         let dst = space.addresses(Side::Dst, &flow.dst);
         let services = super::rules::services_set(space, &flow.services);

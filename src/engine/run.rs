@@ -106,6 +106,10 @@ pub(super) struct Run<'q, 'c> {
     pub(super) established: Vec<Set>,
     pub(super) related: Vec<Set>,
     pub(super) answered: Vec<[Set; 2]>,
+    /// Packets that the query sets free; nobody who is a target thinks of anything new because of one.
+    pub(super) free: Set,
+    /// Those of them whose answers are free too.
+    pub(super) free_answers: Set,
     pub(super) beyond: Vec<bool>,
     somebody: Vec<bool>,
     pending: Vec<Set>,
@@ -134,6 +138,8 @@ impl<'q, 'c> Run<'q, 'c> {
             established: vec![Set::EMPTY; nodes],
             related: vec![Set::EMPTY; nodes],
             answered: vec![[Set::EMPTY; 2]; nodes],
+            free: Set::EMPTY,
+            free_answers: Set::EMPTY,
             beyond: vec![false; nodes],
             somebody: vec![false; segments],
             pending: vec![Set::EMPTY; interfaces],
@@ -141,6 +147,13 @@ impl<'q, 'c> Run<'q, 'c> {
             time: 0,
             steps_left: steps,
         }
+    }
+
+    /// What is left of packets that reached a place as a cause of others. An excepted flow ends at a target
+    /// (SEMANTICS.md section 6), and where its replies are excepted too, so is all that anybody answers to it.
+    pub(super) fn less_free(&self, view: &mut View<'_>, place: Place, packets: Set) -> Set {
+        let ends = if self.query.targets.contains(place) { self.free } else { self.free_answers };
+        view.space.minus(packets, ends)
     }
 
     /// Whether the reading knows of something.
@@ -313,7 +326,8 @@ impl<'q, 'c> Run<'q, 'c> {
 
     /// Whoever sits at an address that nobody described may send anything on its segment.
     fn somebody_sends(&mut self, view: &mut View<'_>, segment: SegmentId, cause: Set) {
-        if std::mem::replace(&mut self.somebody[segment.index()], true) {
+        let cause = self.less_free(view, Place::Segment(segment), cause);
+        if cause.is_empty() || std::mem::replace(&mut self.somebody[segment.index()], true) {
             return;
         }
         self.put_to_all(view, segment, Set::FULL, None, Step::Somebody { segment, cause });
@@ -415,7 +429,8 @@ impl<'q, 'c> Run<'q, 'c> {
             }
             return;
         }
-        if std::mem::replace(&mut self.beyond[node.index()], true) {
+        let packets = self.less_free(view, Place::Node(node), packets);
+        if packets.is_empty() || std::mem::replace(&mut self.beyond[node.index()], true) {
             return;
         }
         let step = Step::Beyond { receiver, cause: packets };

@@ -86,6 +86,8 @@ pub fn explore<'c>(compiled: &'c Compiled<'c>, query: &Query, limits: Limits) ->
 
 fn start_counted(view: &mut View<'_>, run: &mut Run<'_, '_>) {
     let query = run.query;
+    run.free = inject::free(&mut view.space, query, |_| true);
+    run.free_answers = inject::free(&mut view.space, query, |flow| flow.replies);
     run.inject(view, &query.footholds, Origin::Adversary);
     let wanted = inject::wanted(&mut view.space, query);
     for node in &query.honest {
@@ -173,7 +175,7 @@ fn related(view: &mut View<'_>, open: Set) -> Set {
 
 /// Targets where something arrives that is not free, with it.
 fn bad_places(view: &mut View<'_>, run: &Run<'_, '_>) -> Vec<(Place, Set)> {
-    let free = inject::free(&mut view.space, run.query);
+    let free = run.free;
     let real = view.space.well_formed();
     let counted = view.space.minus(real, free);
     let segments = run.on_segment.iter().enumerate().map(|(i, set)| (Place::Segment(SegmentId::at(i)), *set));

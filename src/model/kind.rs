@@ -1,4 +1,5 @@
-//! What each kind of operating system does unless a device's own files say otherwise (SEMANTICS.md section 7).
+//! What each kind of operating system does unless a device's own files say otherwise (SEMANTICS.md section
+//! 7).
 //!
 //! Only what the walk depends on and what the description does not have to say is here. Everything that a
 //! distribution commonly changes (`rp_filter`, forwarding, IPv6) is not: it is declared, dumped, or unknown.
@@ -38,7 +39,7 @@ pub const KINDS: &[KindRow] = &[KindRow {
         KindDefault {
             setting: "net.ipv4.conf.all.accept_source_route = 0",
             effect: "IPv4 source routes are refused",
-            source: "Linux ip-sysctl: `all` and the interface must both allow it, and `all` is 0; RFC 7126 section 4.3",
+            source: "Linux ip-sysctl: `all` and the interface must both allow it; RFC 7126 section 4.3",
         },
         KindDefault {
             setting: "net.ipv6.conf.*.accept_source_route = 0",

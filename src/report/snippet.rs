@@ -205,9 +205,13 @@ impl Excerpt {
         let line_start = origin.line_start(number);
         let here = |target: &Target<'_>| target.span.source == source;
         let offset = |at: u32| (at as usize).saturating_sub(line_start).min(line.len());
-        let starts = targets.iter().filter(|t| here(t) && t.first == number);
-        let anchor = starts.map(|t| offset(t.span.start)).min();
-        let short = ShortLine::new(line, anchor, look);
+        let starts = || targets.iter().filter(|t| here(t) && t.first == number);
+        let anchor = starts().map(|t| offset(t.span.start)).min();
+        // A text hangs below the mark; without one the mark itself is all that must be seen.
+        let mark =
+            |t: &Target<'_>| if t.text.is_some() { usize::MAX } else { (t.span.end - t.span.start) as usize };
+        let wanted = starts().map(mark).max().unwrap_or(0).min(LABEL_COLUMNS_MIN);
+        let short = ShortLine::new(line, anchor, wanted, look);
         let base = self.text.len();
         for target in targets.iter_mut().filter(|target| target.span.source == source) {
             if target.first == number {
@@ -311,8 +315,8 @@ struct ShortLine {
 }
 
 impl ShortLine {
-    /// Shows the line around the byte offset `anchor`.
-    fn new(line: &str, anchor: Option<usize>, look: &Look) -> ShortLine {
+    /// Shows the line around the byte offset `anchor`, behind which `wanted` columns must be seen.
+    fn new(line: &str, anchor: Option<usize>, wanted: usize, look: &Look) -> ShortLine {
         let anchor = anchor.unwrap_or(0);
         let from = line.floor_char_boundary(if line.len() > LINE_BYTES_MAX {
             anchor.saturating_sub(LINE_BYTES_MAX / 4)
@@ -328,8 +332,7 @@ impl ShortLine {
         let whole: usize = shown.iter().map(|(_, piece)| columns(piece)).sum();
         let before: usize =
             shown.iter().take_while(|(at, _)| *at < anchor).map(|(_, piece)| columns(piece)).sum();
-        // What hangs below the anchor needs room too.
-        let skip = if before + LABEL_COLUMNS_MIN > room { before.saturating_sub(room / 4) } else { 0 };
+        let skip = if before + wanted > room { before.saturating_sub(room / 4) } else { 0 };
         let cut_left = skip > 0 || from > 0;
         let cut_right = whole - skip > room || to < line.len();
         ShortLine::collect(shown, skip, room, (cut_left, cut_right), look)

@@ -7,6 +7,7 @@ use super::Set;
 use super::level::{
     BOTTOM, DPORT, FAMILY, FLAGS, FRAGMENT, ICMP_CODE, ICMP_TYPE, Level, PROTO, SPORT, Side, max,
 };
+use super::node::Edge;
 use super::space::Space;
 use crate::header::{AddressRange, Family, address_from_number, proto};
 
@@ -143,24 +144,24 @@ impl Space {
             return add_range(found, low, high, id);
         }
         // A level that the node skips takes every value.
-        let skipped = ([u16::MAX], [id]);
-        let (ends, children) =
-            if self.level(id) == next { self.edges(id) } else { (&skipped.0[..], &skipped.1[..]) };
+        let skipped = [Edge::new(u16::MAX, id)];
+        let edges = if self.level(id) == next { self.edges(id) } else { &skipped };
         let mut value = 0_u32;
-        for (last, child) in ends.iter().zip(children) {
-            let below = self.level(*child) >= end;
-            while value <= u32::from(*last) && *child != EMPTY && found.len() <= limit {
+        for edge in edges {
+            let (last, child) = (edge.end(), edge.child());
+            let below = self.level(child) >= end;
+            while value <= u32::from(last) && child != EMPTY && found.len() <= limit {
                 let prefix = prefix << 16 | u128::from(value);
                 if below {
                     let rest = 16 * u32::from(end - next - 1);
-                    let high = (prefix - u128::from(value)) | u128::from(*last);
-                    add_range(found, prefix << rest, high << rest | ((1 << rest) - 1), *child);
+                    let high = (prefix - u128::from(value)) | u128::from(last);
+                    add_range(found, prefix << rest, high << rest | ((1 << rest) - 1), child);
                     break;
                 }
-                self.address_ranges(*child, side, family, (prefix, next + 1), limit, found);
+                self.address_ranges(child, side, family, (prefix, next + 1), limit, found);
                 value += 1;
             }
-            value = u32::from(*last) + 1;
+            value = u32::from(last) + 1;
         }
     }
 
@@ -180,14 +181,13 @@ impl Space {
             return each(ranges);
         }
         let place = usize::from(level - PROTO);
-        let (ends, children) = self.edges(id);
         let mut low = 0;
-        for (high, child) in ends.iter().zip(children) {
-            ranges[place] = (low, *high);
-            if !self.field_boxes(*child, ranges, limit, each) {
+        for edge in self.edges(id) {
+            ranges[place] = (low, edge.end());
+            if !self.field_boxes(edge.child(), ranges, limit, each) {
                 return false;
             }
-            low = high.wrapping_add(1);
+            low = edge.end().wrapping_add(1);
         }
         ranges[place] = (0, max(level));
         true

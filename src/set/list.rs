@@ -90,26 +90,23 @@ impl<const OUTCOME: u32> Operation for Mark<OUTCOME> {
     }
 }
 
-/// The set of packets that have an outcome in a packed list; the second operand is always empty.
-struct Having<const OUTCOME: u32>;
-
-impl<const OUTCOME: u32> Operation for Having<OUTCOME> {
-    const TAG: u32 = tag::HAVING + OUTCOME;
-    const COMMUTATIVE: bool = false;
-
-    #[inline]
-    fn known(a: u32, _: u32) -> Option<u32> {
-        (a < TERMINALS).then_some(if a & OUTCOME == 0 { Set::EMPTY.0 } else { Set::FULL.0 })
-    }
+/// The outcomes that lists behind each other may have at all. A complete list, whose last rule leaves
+/// nothing, has often only one, and then it is its own result.
+fn possible(summaries: &[Summary]) -> u32 {
+    let some = |outcome: u32, of: fn(&Summary) -> Set| {
+        if summaries.iter().any(|summary| !of(summary).is_empty()) { outcome } else { 0 }
+    };
+    let falls = summaries.iter().all(|summary| !summary.fall.is_empty());
+    let decided = some(ACCEPT, |s| s.accept) | some(OPEN, |s| s.open) | some(RETURN, |s| s.ret);
+    decided | if falls { FALL } else { 0 }
 }
 
 impl Space {
     /// Two lists behind each other.
     pub fn compose(&mut self, first: &Summary, second: &Summary) -> Summary {
-        let first = self.pack(first);
-        let second = self.pack(second);
-        let whole = self.apply::<Then>(first, second);
-        self.unpack(whole)
+        let packed = (self.pack(first), self.pack(second));
+        let whole = self.apply::<Then>(packed.0, packed.1);
+        self.unpack(whole, possible(&[*first, *second]))
     }
 
     /// All lists behind each other, the first first. Neighbours are put together first, which keeps what
@@ -117,7 +114,7 @@ impl Space {
     pub fn compose_all(&mut self, summaries: &[Summary]) -> Summary {
         let packed: Vec<u32> = summaries.iter().map(|summary| self.pack(summary)).collect();
         let whole = self.then_all(&packed);
-        self.unpack(whole)
+        self.unpack(whole, possible(summaries))
     }
 
     fn then_all(&mut self, packed: &[u32]) -> u32 {
@@ -140,12 +137,51 @@ impl Space {
         self.apply::<Mark<FALL>>(packed, summary.fall.0)
     }
 
-    fn unpack(&mut self, packed: u32) -> Summary {
+    fn unpack(&mut self, packed: u32, possible: u32) -> Summary {
         Summary {
-            accept: Set(self.apply::<Having<ACCEPT>>(packed, Set::EMPTY.0)),
-            open: Set(self.apply::<Having<OPEN>>(packed, Set::EMPTY.0)),
-            ret: Set(self.apply::<Having<RETURN>>(packed, Set::EMPTY.0)),
-            fall: Set(self.apply::<Having<FALL>>(packed, Set::EMPTY.0)),
+            accept: self.having(packed, ACCEPT, possible),
+            open: self.having(packed, OPEN, possible),
+            ret: self.having(packed, RETURN, possible),
+            fall: self.having(packed, FALL, possible),
         }
+    }
+
+    /// The set of packets that have an outcome in a packed list.
+    fn having(&mut self, packed: u32, outcome: u32, possible: u32) -> Set {
+        if possible & outcome == 0 {
+            return Set::EMPTY;
+        }
+        if possible == ACCEPT {
+            // A set is a packed list whose only outcome is "accept".
+            return Set(packed);
+        }
+        // By node number, plus one; 0 is unknown. The whole diagram is walked, so a table beats a hash map.
+        let mut known = vec![0; TERMINALS as usize + self.len()];
+        for terminal in 0..TERMINALS {
+            let set = if terminal & outcome == 0 { Set::EMPTY } else { Set::FULL };
+            known[terminal as usize] = set.0 + 1;
+        }
+        Set(self.having_node(packed, &mut known))
+    }
+
+    fn having_node(&mut self, id: u32, known: &mut [u32]) -> u32 {
+        let place = id as usize;
+        if known[place] != 0 || self.exhausted {
+            return known[place].saturating_sub(1);
+        }
+        let from = self.scratch.len();
+        let (level, edges) = self.node(id);
+        for position in 0..edges.len() {
+            let edge = self.edges(id)[position];
+            let child = edge.child();
+            let set = match known[child as usize] {
+                0 => self.having_node(child, known),
+                set => set - 1,
+            };
+            self.emit(from, edge.end(), set);
+        }
+        let result = self.make(level, from);
+        known[place] = result + 1;
+        result
     }
 }

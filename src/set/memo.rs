@@ -14,8 +14,8 @@ struct Slot {
 
 const FREE: Slot = Slot { a: 0, b: 0, tag: u32::MAX, result: 0 };
 const SMALLEST: usize = 1 << 10;
-/// 64 MB.
-const LARGEST: usize = 1 << 22;
+/// 4 MB: larger ones were measured slower, because every look-up then misses the processor's caches.
+const LARGEST: usize = 1 << 18;
 
 #[derive(Debug)]
 pub(super) struct Memo {

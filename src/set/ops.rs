@@ -2,7 +2,7 @@
 
 use super::Set;
 use super::level::Level;
-use super::node::{Entry, RESOLVED};
+use super::node::Edge;
 use super::space::Space;
 
 const EMPTY: u32 = Set::EMPTY.0;
@@ -18,8 +18,6 @@ pub(super) mod tag {
     pub(in crate::set) const THEN: u32 = 5;
     /// Plus a one-bit outcome mask, at most 8.
     pub(in crate::set) const MARK: u32 = 16;
-    /// Plus a one-bit outcome mask, at most 8.
-    pub(in crate::set) const HAVING: u32 = 32;
 }
 
 /// A pointwise operation on two diagrams.
@@ -177,19 +175,29 @@ impl Space {
 
     /// The pointwise operation on two diagrams.
     pub(super) fn apply<O: Operation>(&mut self, a: u32, b: u32) -> u32 {
-        if let Some(result) = O::known(a, b) {
-            return result;
+        match O::known(a, b) {
+            Some(result) => result,
+            None if O::COMMUTATIVE && a > b => self.recall::<O>(b, a),
+            None => self.recall::<O>(a, b),
         }
-        let (a, b) = if O::COMMUTATIVE && a > b { (b, a) } else { (a, b) };
+    }
+
+    /// The operation on a pair in memo order whose result is not known at once.
+    fn recall<O: Operation>(&mut self, a: u32, b: u32) -> u32 {
         if let Some(result) = self.memo.get(O::TAG, a, b) {
             return result;
         }
         if self.exhausted {
             return EMPTY;
         }
-        let from = self.scratch.len();
+        let (from, first) = (self.scratch.len(), self.pairs.len());
         let level = self.pair_up::<O>(a, b);
-        self.resolve::<O>(from);
+        for position in first..self.pairs.len() {
+            let Pair { a, b, end } = self.pairs[position];
+            let child = if b == RESOLVED { a } else { self.recall::<O>(a, b) };
+            self.emit(from, end, child);
+        }
+        self.pairs.truncate(first);
         let result = self.make(level, from);
         if !self.exhausted {
             self.memo.put(O::TAG, a, b, result);
@@ -197,53 +205,29 @@ impl Space {
         result
     }
 
-    /// Puts the common refinement of two nodes on the stack, with the results that are known at once, and
-    /// returns its level. One tight loop over the edges, before the recursion changes the arenas.
+    /// Puts the common refinement of two nodes on the stack of pairs, with the results that are known at
+    /// once, and returns its level. One tight loop over the edges, before the recursion changes the arenas.
     fn pair_up<O: Operation>(&mut self, a: u32, b: u32) -> Level {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let from = scratch.len();
-        let (level_a, level_b) = (self.level(a), self.level(b));
-        let mut push = |end: u16, a: u32, b: u32| match O::known(a, b) {
-            Some(result) => {
-                if scratch.len() > from
-                    && let Some(last) = scratch.last_mut()
-                    && last.b == RESOLVED
-                    && last.a == result
-                {
-                    last.end = end;
-                } else {
-                    scratch.push(Entry { a: result, b: RESOLVED, end });
-                }
-            }
-            None => scratch.push(Entry { a, b, end }),
-        };
-        if level_a < level_b {
-            let (ends, children) = self.edges(a);
-            ends.iter().zip(children).for_each(|(end, child)| push(*end, *child, b));
-        } else if level_b < level_a {
-            let (ends, children) = self.edges(b);
-            ends.iter().zip(children).for_each(|(end, child)| push(*end, a, *child));
-        } else {
-            merge(self.edges(a), self.edges(b), push);
-        }
-        self.scratch = scratch;
-        level_a.min(level_b)
-    }
-
-    /// Replaces the pairs on the stack since `from` by their results, in place.
-    fn resolve<O: Operation>(&mut self, from: usize) {
-        let mut out = from;
-        for position in from..self.scratch.len() {
-            let Entry { a, b, end } = self.scratch[position];
-            let child = if b == RESOLVED { a } else { self.apply::<O>(a, b) };
-            if out > from && self.scratch[out - 1].a == child {
-                self.scratch[out - 1].end = end;
-            } else {
-                self.scratch[out] = Entry { a: child, b: RESOLVED, end };
-                out += 1;
+        let mut pairs = std::mem::take(&mut self.pairs);
+        let first = pairs.len();
+        let level = refine(self.node(a), a, self.node(b), b, |end, a, b| {
+            let pair = match O::known(a, b) {
+                Some(result) => Pair { a: result, b: RESOLVED, end },
+                None if O::COMMUTATIVE && a > b => Pair { a: b, b: a, end },
+                None => Pair { a, b, end },
+            };
+            pairs.push(pair);
+        });
+        // All look-ups of one node together: they do not wait for each other, and memory is what this waits
+        // for.
+        for pair in pairs[first..].iter_mut().filter(|pair| pair.b != RESOLVED) {
+            if let Some(result) = self.memo.get(O::TAG, pair.a, pair.b) {
+                pair.a = result;
+                pair.b = RESOLVED;
             }
         }
-        self.scratch.truncate(out);
+        self.pairs = pairs;
+        level
     }
 
     fn ask<Q: Question>(&mut self, a: u32, b: u32) -> bool {
@@ -255,60 +239,70 @@ impl Space {
         if self.memo.get(Q::TAG, a, b).is_some() {
             return false;
         }
-        let from = self.scratch.len();
-        if self.pair_up_question::<Q>(a, b) {
-            self.scratch.truncate(from);
-            return true;
-        }
-        for position in from..self.scratch.len() {
-            let Entry { a, b, .. } = self.scratch[position];
-            if self.ask::<Q>(a, b) {
-                self.scratch.truncate(from);
-                return true;
-            }
-        }
-        self.scratch.truncate(from);
-        self.memo.put(Q::TAG, a, b, EMPTY);
-        false
-    }
-
-    /// Puts the open pairs of two nodes on the stack; true if one pair is a "yes" already.
-    fn pair_up_question<Q: Question>(&mut self, a: u32, b: u32) -> bool {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let (level_a, level_b) = (self.level(a), self.level(b));
+        let first = self.pairs.len();
+        let mut pairs = std::mem::take(&mut self.pairs);
         let mut yes = false;
-        let mut push = |end: u16, a: u32, b: u32| match Q::known(a, b) {
+        refine(self.node(a), a, self.node(b), b, |end, a, b| match Q::known(a, b) {
             Some(answer) => yes |= answer,
-            None => scratch.push(Entry { a, b, end }),
-        };
-        if level_a < level_b {
-            let (ends, children) = self.edges(a);
-            ends.iter().zip(children).for_each(|(end, child)| push(*end, *child, b));
-        } else if level_b < level_a {
-            let (ends, children) = self.edges(b);
-            ends.iter().zip(children).for_each(|(end, child)| push(*end, a, *child));
-        } else {
-            merge(self.edges(a), self.edges(b), push);
+            None => pairs.push(Pair { a, b, end }),
+        });
+        self.pairs = pairs;
+        let mut position = first;
+        while !yes && position < self.pairs.len() {
+            let Pair { a, b, .. } = self.pairs[position];
+            yes = self.ask::<Q>(a, b);
+            position += 1;
         }
-        self.scratch = scratch;
+        self.pairs.truncate(first);
+        if !yes {
+            self.memo.put(Q::TAG, a, b, EMPTY);
+        }
         yes
     }
 }
 
-/// The common refinement of two partitions of the same level.
+/// A part of the refinement of two nodes: the pair of nodes below.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair {
+    /// The result, or the first operand.
+    a: u32,
+    /// [`RESOLVED`], or the second operand.
+    b: u32,
+    /// The last value of the part, inclusive.
+    end: u16,
+}
+
+/// Marks a [`Pair`] whose result is known.
+const RESOLVED: u32 = u32::MAX;
+
+/// Calls `push` with each part of the common refinement of two nodes, and returns the level of that. A node
+/// that stands below the level takes part as a whole.
 #[inline]
-fn merge(a: (&[u16], &[u32]), b: (&[u16], &[u32]), mut push: impl FnMut(u16, u32, u32)) {
-    let mut left = a.0.iter().zip(a.1);
-    let mut right = b.0.iter().zip(b.1);
-    let (mut next_left, mut next_right) = (left.next(), right.next());
-    // Both lists end with the level's largest value, so both iterators run out in the same step.
-    while let (Some((end_a, child_a)), Some((end_b, child_b))) = (next_left, next_right) {
-        push(*end_a.min(end_b), *child_a, *child_b);
-        if end_a <= end_b {
-            next_left = left.next();
-        }
-        if end_b <= end_a {
-            next_right = right.next();
+fn refine(
+    (level_a, edges_a): (Level, &[Edge]),
+    a: u32,
+    (level_b, edges_b): (Level, &[Edge]),
+    b: u32,
+    mut push: impl FnMut(u16, u32, u32),
+) -> Level {
+    if level_a < level_b {
+        edges_a.iter().for_each(|edge| push(edge.end(), edge.child(), b));
+    } else if level_b < level_a {
+        edges_b.iter().for_each(|edge| push(edge.end(), a, edge.child()));
+    } else {
+        let (mut left, mut right) = (edges_a.iter(), edges_b.iter());
+        let (mut next_left, mut next_right) = (left.next(), right.next());
+        // Both lists end with the level's largest value, so both iterators run out in the same step.
+        while let (Some(edge_a), Some(edge_b)) = (next_left, next_right) {
+            let (end_a, end_b) = (edge_a.end(), edge_b.end());
+            push(end_a.min(end_b), edge_a.child(), edge_b.child());
+            if end_a <= end_b {
+                next_left = left.next();
+            }
+            if end_b <= end_a {
+                next_right = right.next();
+            }
         }
     }
+    level_a.min(level_b)
 }

@@ -16,7 +16,7 @@ const FULL: u32 = Set::FULL.0;
 pub(super) type Known<T = u32> = FxHashMap<u32, T>;
 
 /// First value, last value, node below.
-type Edge = (u16, u16, u32);
+type Span = (u16, u16, u32);
 
 impl Space {
     /// The sources of a set: packets that agree in family and source address with one of it.
@@ -93,8 +93,8 @@ impl Space {
             found.push(Set(id));
             return;
         }
-        for child in self.edges(id).1 {
-            self.below(*child, cut, seen, found);
+        for edge in self.edges(id) {
+            self.below(edge.child(), cut, seen, found);
         }
     }
 
@@ -106,10 +106,10 @@ impl Space {
         mut replace: impl FnMut(&mut Space, u32) -> u32,
     ) -> u32 {
         let from = self.scratch.len();
-        for position in 0..self.edge_total(id) {
-            let (end, child) = self.edge(id, position);
-            let child = replace(self, child);
-            self.emit(from, end, child);
+        for position in 0..self.edges(id).len() {
+            let edge = self.edges(id)[position];
+            let child = replace(self, edge.child());
+            self.emit(from, edge.end(), child);
         }
         self.make(level, from)
     }
@@ -153,19 +153,19 @@ impl Space {
             return done.clone();
         }
         // For each lower node the edges so far of its upper node.
-        let mut lowers: Vec<(Set, Vec<Edge>)> = Vec::new();
+        let mut lowers: Vec<(Set, Vec<Span>)> = Vec::new();
         let mut places: Known<usize> = Known::default();
         let mut first = 0_u16;
-        for position in 0..self.edge_total(id) {
-            let (end, child) = self.edge(id, position);
-            for (upper, lower) in self.partition_node(child, cut, known) {
+        for position in 0..self.edges(id).len() {
+            let edge = self.edges(id)[position];
+            for (upper, lower) in self.partition_node(edge.child(), cut, known) {
                 let place = *places.entry(lower.0).or_insert(lowers.len());
                 if place == lowers.len() {
                     lowers.push((lower, Vec::new()));
                 }
-                lowers[place].1.push((first, end, upper.0));
+                lowers[place].1.push((first, edge.end(), upper.0));
             }
-            first = end.wrapping_add(1);
+            first = edge.end().wrapping_add(1);
         }
         let parts: Vec<(Set, Set)> =
             lowers.into_iter().map(|(lower, edges)| (self.sparse(level, &edges), lower)).collect();
@@ -175,7 +175,7 @@ impl Space {
 
     /// The node with these edges, in order, and the empty set
     /// between.
-    fn sparse(&mut self, level: Level, edges: &[Edge]) -> Set {
+    fn sparse(&mut self, level: Level, edges: &[Span]) -> Set {
         let from = self.scratch.len();
         let mut next = 0_u32;
         for (first, last, child) in edges {

@@ -19,11 +19,7 @@ impl Space {
         let values = values(packet);
         let mut id = set.0;
         while id >= TERMINALS {
-            let (ends, children) = self.edges(id);
-            let value = values[usize::from(self.level(id))];
-            // The last edge ends with the largest value of the level, which no packet exceeds.
-            let position = ends.partition_point(|end| *end < value).min(children.len() - 1);
-            id = children[position];
+            id = self.child_at(id, values[usize::from(self.level(id))]);
         }
         id == Set::FULL.0
     }
@@ -75,13 +71,13 @@ impl Space {
         let mut least = [0; BOTTOM as usize];
         let mut id = real.0;
         while id >= TERMINALS {
-            let (ends, children) = self.edges(id);
+            let (level, edges) = self.node(id);
             // Neighbouring edges differ, so the first or the second is not empty.
-            let position = usize::from(children[0] == Set::EMPTY.0);
+            let position = usize::from(edges[0].child() == Set::EMPTY.0);
             if position == 1 {
-                least[usize::from(self.level(id))] = ends[0] + 1;
+                least[usize::from(level)] = edges[0].end() + 1;
             }
-            id = children[position];
+            id = edges[position].child();
         }
         Some(packet(&least))
     }
@@ -109,23 +105,25 @@ impl Space {
         if let Some(done) = known.get(&id) {
             return *done;
         }
-        let (ends, children) = self.edges(id);
+        let (level, edges) = self.node(id);
         let mut sum = 0.0;
         let mut below = -1.0;
-        for (end, child) in ends.iter().zip(children) {
-            let end = f64::from(*end);
-            sum += (end - below) * self.share(*child, known);
+        for edge in edges {
+            let end = f64::from(edge.end());
+            sum += (end - below) * self.share(edge.child(), known);
             below = end;
         }
-        let share = sum / (f64::from(max(self.level(id))) + 1.0);
+        let share = sum / (f64::from(max(level)) + 1.0);
         known.insert(id, share);
         share
     }
 
     /// The node that a value leads to from a node that is not a terminal.
     pub(super) fn child_at(&self, id: u32, value: u16) -> u32 {
-        let (ends, children) = self.edges(id);
-        children[ends.partition_point(|end| *end < value).min(children.len() - 1)]
+        let edges = self.edges(id);
+        // The last edge ends with the largest value of the level, which no packet exceeds.
+        let position = edges.partition_point(|edge| edge.end() < value).min(edges.len() - 1);
+        edges[position].child()
     }
 
     /// Number of nodes that a set is made of, terminals not counted.
@@ -134,7 +132,7 @@ impl Space {
         let mut open = vec![set.0];
         while let Some(id) = open.pop() {
             if id >= TERMINALS && seen.insert(id, ()).is_none() {
-                open.extend_from_slice(self.edges(id).1);
+                open.extend(self.edges(id).iter().map(|edge| edge.child()));
             }
         }
         seen.len()

@@ -9,7 +9,8 @@ use rustc_hash::FxHashMap;
 use super::Set;
 use super::level::{BOTTOM, Level, max};
 use super::memo::Memo;
-use super::node::{Arena, Entry, RESOLVED, TERMINALS, digest};
+use super::node::{Arena, Edge, TERMINALS, digest};
+use super::ops::Pair;
 
 /// The most nodes that a space may have; node numbers stay below 2^28.
 const MOST_NODES: usize = (1 << 28) - TERMINALS as usize;
@@ -76,7 +77,9 @@ pub struct Space {
     first_own: u32,
     pub(super) memo: Memo,
     /// The edges of nodes under construction: a stack, so that the recursion does not allocate.
-    pub(super) scratch: Vec<Entry>,
+    pub(super) scratch: Vec<Edge>,
+    /// The pairs that operations have still to look at: a stack as well.
+    pub(super) pairs: Vec<Pair>,
     limit: usize,
     pub(super) exhausted: bool,
     pub(super) well_formed: Option<Set>,
@@ -109,6 +112,7 @@ impl Space {
             own: Arena::new(),
             memo: Memo::new(),
             scratch: Vec::new(),
+            pairs: Vec::new(),
             limit: MOST_NODES,
             well_formed: None,
         }
@@ -163,7 +167,8 @@ impl Space {
 
     /// Bytes held by this space, without those of its base.
     pub fn bytes(&self) -> usize {
-        self.own.bytes() + self.memo.bytes() + self.scratch.capacity() * size_of::<Entry>()
+        let stacks = self.scratch.capacity() * size_of::<Edge>() + self.pairs.capacity() * size_of::<Pair>();
+        self.own.bytes() + self.memo.bytes() + stacks
     }
 
     #[inline]
@@ -185,22 +190,20 @@ impl Space {
         arena.level(index)
     }
 
-    /// The edges of a node that is not a terminal.
+    /// Level and edges of a node; a terminal has no edges.
     #[inline]
-    pub(super) fn edges(&self, id: u32) -> (&[u16], &[u32]) {
+    pub(super) fn node(&self, id: u32) -> (Level, &[Edge]) {
+        if id < TERMINALS {
+            return (BOTTOM, &[]);
+        }
         let (arena, index) = self.store(id);
-        arena.edges(index)
+        arena.node(index)
     }
 
-    /// The number of edges of a node, and one of them: for loops that change the space as they go.
-    pub(super) fn edge_total(&self, id: u32) -> usize {
-        if id < TERMINALS { 0 } else { self.edges(id).0.len() }
-    }
-
-    /// Last value and node below of one edge of a node.
-    pub(super) fn edge(&self, id: u32, position: usize) -> (u16, u32) {
-        let (ends, children) = self.edges(id);
-        (ends[position], children[position])
+    /// The edges of a node; a terminal has none.
+    #[inline]
+    pub(super) fn edges(&self, id: u32) -> &[Edge] {
+        self.node(id).1
     }
 
     /// Adds an edge to the node under construction that started at `from`, joined with its neighbour if
@@ -209,20 +212,19 @@ impl Space {
     pub(super) fn emit(&mut self, from: usize, end: u16, child: u32) {
         if self.scratch.len() > from
             && let Some(last) = self.scratch.last_mut()
-            && last.b == RESOLVED
-            && last.a == child
+            && last.child() == child
         {
-            last.end = end;
-            return;
+            *last = Edge::new(end, child);
+        } else {
+            self.scratch.push(Edge::new(end, child));
         }
-        self.scratch.push(Entry { a: child, b: RESOLVED, end });
     }
 
     /// The node of a level whose edges were emitted since `from`; takes them off the stack.
     pub(super) fn make(&mut self, level: Level, from: usize) -> u32 {
         let edges = &self.scratch[from..];
         if let [only] = edges {
-            let only = only.a;
+            let only = only.child();
             self.scratch.truncate(from);
             return only;
         }
@@ -294,12 +296,12 @@ impl Space {
             return *done;
         }
         let from = self.scratch.len();
-        let (ends, children) = other.edges(id);
-        for (end, child) in ends.iter().zip(children) {
-            let copy = self.import_node(other, *child, known);
-            self.emit(from, *end, copy);
+        let (level, edges) = other.node(id);
+        for edge in edges {
+            let copy = self.import_node(other, edge.child(), known);
+            self.emit(from, edge.end(), copy);
         }
-        let copy = self.make(other.level(id), from);
+        let copy = self.make(level, from);
         known.insert(id, copy);
         copy
     }

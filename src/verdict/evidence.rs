@@ -29,12 +29,6 @@ pub(super) fn of_violation(judge: &Judge<'_>, claim: &Claim, query: &Query, witn
     let Some(last) = witness.journeys.last() else { return Evidence::Refuted(disagreement(claim)) };
     let walked = replay(judge, query, witness, Reading::Must);
     if !walked.confirms(replay_place(last.arrives)) {
-        for j in &witness.journeys {
-            eprintln!("J {j:?}");
-        }
-        for l in &walked.legs {
-            eprintln!("L {l:#?}");
-        }
         return Evidence::Refuted(disagreement(claim));
     }
     let ways: Vec<&Branch> = chosen_ways(&walked, last.arrives);
@@ -218,11 +212,14 @@ pub(super) fn replay_place(place: Place) -> replay::Place {
     }
 }
 
-/// A note about the place where somebody stands at the target already.
+/// A note about a target on which a sender puts packets itself.
 pub(super) fn standing_note(network: &Network, place: Place) -> Note {
     let span = match place {
         Place::Node(id) => network.node(id).span,
         Place::Segment(id) => network.segment(id).span,
     };
-    Note { text: format!("a sender stands at {} already", place_name(network, place)), span: Some(span) }
+    Note {
+        text: format!("the sender is attached to {} itself", place_name(network, place)),
+        span: Some(span),
+    }
 }

@@ -1,13 +1,16 @@
 //! The grammars in `grammar/`, their examples, and the parsers are of one language.
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its own files has failed")]
 
 mod ebnf;
 
 use ebnf::Grammar;
+use isoaudit::claim::selector;
 use isoaudit::diag::{Code, Diagnostic, Diagnostics};
 use isoaudit::header::AddressRange;
 use isoaudit::input::policy::{Lowerer, Names, format, parse};
-use isoaudit::model::{Unknown, UnknownId, VrfId, ZoneId};
-use isoaudit::source::SourceId;
+use isoaudit::model::build::*;
+use isoaudit::model::{Network, Unknown, UnknownId, VrfId, ZoneId};
+use isoaudit::source::{SourceId, Span, Spanned};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::fs;
@@ -70,6 +73,10 @@ impl Names for World {
         (key == "pci" && value == "cde").then(|| vec![AddressRange::all(isoaudit::header::Family::V4)])
     }
 
+    fn label_is_open(&self, _: &str, _: &str) -> bool {
+        false
+    }
+
     fn label_names(&self) -> Vec<String> {
         vec!["pci=cde".to_owned()]
     }
@@ -91,6 +98,36 @@ fn said(text: &str) -> Vec<Diagnostic> {
     for nat in file.nats() {
         lowerer.translations(nat.name.value, &mut diagnostics);
     }
+    diagnostics.sorted()
+}
+
+/// A network with the names of the examples of selectors.
+fn network() -> Network {
+    let word = |text: &str| Spanned::new(text.to_owned(), Span::new(SourceId(0), 0, 0));
+    let mut builder = NetworkBuilder::new("examples");
+    builder.add_site(SiteSpec { name: word("gui1"), jurisdiction: Some(word("CN")) });
+    let labels = vec![("pci".to_owned(), "cde".to_owned())];
+    builder.add_zone(ZoneSpec { name: word("app"), plane: None, labels });
+    builder.add_zone(ZoneSpec {
+        name: word("wan"),
+        plane: Some("management".to_owned()),
+        labels: Vec::new(),
+    });
+    builder.add_vlan(VlanSpec { name: word("app"), tag: Spanned::new(110, word("").span) });
+    builder.add_vrf(VrfSpec { name: word("mgmt") });
+    builder.add_node(NodeSpec::new(word("db1")));
+    builder.add_node(NodeSpec::new(word("edge-1")));
+    let mut diagnostics = Diagnostics::default();
+    let network = builder.build(&mut diagnostics);
+    network.unwrap_or_else(|| panic!("{:?}", diagnostics.sorted()))
+}
+
+/// Everything that is said about a selector.
+fn said_of_selector(text: &str, network: &Network) -> Vec<Diagnostic> {
+    let mut diagnostics = Diagnostics::default();
+    let span = Span::new(SourceId(0), 0, text.len());
+    let read = selector::parse(text, span, network, &mut diagnostics);
+    assert_eq!(read.is_none(), diagnostics.has_errors());
     diagnostics.sorted()
 }
 
@@ -126,6 +163,38 @@ fn every_example_of_a_policy_is_read_without_a_word_before_and_after_formatting(
         assert_eq!(said(&formatted), [], "{name}.rules, formatted");
     }
 }
+
+#[test]
+fn every_example_of_a_selector_is_read_without_a_word() {
+    for (name, text) in examples("selector") {
+        assert_eq!(said_of_selector(&text, &network()), [], "{name}.selector");
+    }
+}
+
+/// Words that occur in selectors, right and wrong ones.
+const WORDS: &[&str] = &[
+    "and",
+    "or",
+    "not",
+    "(",
+    ")",
+    "any",
+    "internet",
+    "zone:app",
+    "node:db1",
+    "zone:",
+    "ip:10.0.0.1",
+    "ip:10",
+    "label:a",
+    "label:pci=cde",
+    "jurisdiction:US-CA",
+    "jurisdiction:X",
+    "zoen:app",
+    "app",
+    "&&",
+    "!any",
+    ",",
+];
 
 /// Words and characters that occur in policies, right and wrong ones.
 const TOKENS: &[&str] = &[
@@ -204,7 +273,10 @@ proptest! {
     #[test]
     fn grammar_and_parser_agree_on_changed_examples(
         example in any::<prop::sample::Index>(),
-        changes in prop::collection::vec((any::<prop::sample::Index>(), prop::option::of(0..TOKENS.len()), any::<bool>()), 0..4),
+        changes in prop::collection::vec(
+            (any::<prop::sample::Index>(), prop::option::of(0..TOKENS.len()), any::<bool>()),
+            0..4,
+        ),
     ) {
         let examples = examples("rules");
         let (_, text) = &examples[example.index(examples.len())];
@@ -213,6 +285,19 @@ proptest! {
         match policies().recognise(&text) {
             Some(_) => {
                 let syntax: Vec<_> = errors.iter().filter(|error| error.code == Code::Syntax).collect();
+                prop_assert!(syntax.is_empty(), "of the grammar, but: {syntax:?}\n{text}");
+            }
+            None => prop_assert!(!errors.is_empty(), "not of the grammar, and nothing is said:\n{text}"),
+        }
+    }
+
+    #[test]
+    fn grammar_and_parser_agree_on_selectors(words in prop::collection::vec(prop::sample::select(WORDS), 0..9)) {
+        let text = words.join(" ");
+        let errors = said_of_selector(&text, &network());
+        match selectors().recognise(&text) {
+            Some(_) => {
+                let syntax: Vec<_> = errors.iter().filter(|error| error.code == Code::Selector).collect();
                 prop_assert!(syntax.is_empty(), "of the grammar, but: {syntax:?}\n{text}");
             }
             None => prop_assert!(!errors.is_empty(), "not of the grammar, and nothing is said:\n{text}"),

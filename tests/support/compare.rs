@@ -7,7 +7,7 @@ use isoaudit::model::{Network, NodeId, Reading, SegmentId};
 use isoaudit::replay::{Place, Question, Reached, explore};
 
 /// A case whose universe is larger than this is left out: it takes long and shows nothing that smaller ones do not.
-pub(crate) const MAX_UNIVERSE: usize = 4_000;
+pub(crate) const MAX_UNIVERSE: usize = 1_500;
 
 /// What another interpreter says about membership: given a network, a reading, a question and a universe, the packets of
 /// the universe that arrive at each place, and those that open a connection at each node.
@@ -57,29 +57,41 @@ pub(crate) struct Difference {
     pub(crate) naive_says: bool,
 }
 
+/// What an interpreter says in both readings, *must* first.
+pub(crate) fn both(case: &Case, packets: &[Packet], interpreter: &impl Interpreter) -> [Reached; 2] {
+    READINGS.map(|reading| interpreter.reached(&case.network, reading, &case.question, packets))
+}
+
+const READINGS: [Reading; 2] = [Reading::Must, Reading::May];
+
 /// Everything about which the naive interpreter and another differ in a case; the first of each place.
 pub(crate) fn differences(case: &Case, other: &impl Interpreter) -> Vec<Difference> {
     let packets = universe(&case.network, &case.question);
+    between(&case.network, &packets, &both(case, &packets, &naive), &both(case, &packets, other))
+}
+
+/// Everything about which two results differ.
+pub(crate) fn between(
+    network: &Network,
+    packets: &[Packet],
+    ours: &[Reached; 2],
+    theirs: &[Reached; 2],
+) -> Vec<Difference> {
     let mut found = Vec::new();
-    for reading in [Reading::Must, Reading::May] {
-        let ours = explore(&case.network, reading, &case.question, &packets);
-        let theirs = other.reached(&case.network, reading, &case.question, &packets);
-        for place in places(&case.network) {
-            let differs = |packet: &&Packet| ours.holds(place, packet) != theirs.holds(place, packet);
+    for ((reading, ours), theirs) in READINGS.into_iter().zip(ours).zip(theirs) {
+        let mut compare = |what: String, holds: &dyn Fn(&Reached, &Packet) -> bool| {
+            let differs = |packet: &&Packet| holds(ours, packet) != holds(theirs, packet);
             if let Some(packet) = packets.iter().find(differs) {
-                let (what, naive_says) = (arrival(&case.network, place), ours.holds(place, packet));
-                found.push(Difference { reading, what, packet: *packet, naive_says });
+                found.push(Difference { reading, what, packet: *packet, naive_says: holds(ours, packet) });
             }
+        };
+        for place in places(network) {
+            compare(arrival(network, place), &|reached, packet| reached.holds(place, packet));
         }
-        for (id, node) in case.network.nodes_by_id() {
-            let opens = |reached: &Reached, packet: &Packet| {
+        for (id, node) in network.nodes_by_id() {
+            compare(format!("opened at {}", node.name), &|reached, packet| {
                 reached.opened.get(&id).is_some_and(|packets| packets.contains(packet))
-            };
-            let differs = |packet: &&Packet| opens(&ours, packet) != opens(&theirs, packet);
-            if let Some(packet) = packets.iter().find(differs) {
-                let what = format!("opened at {}", node.name);
-                found.push(Difference { reading, what, packet: *packet, naive_says: opens(&ours, packet) });
-            }
+            });
         }
     }
     found

@@ -7,4 +7,5 @@ pub(crate) mod net;
 pub(crate) mod packets;
 pub(crate) mod random;
 pub(crate) mod settle;
+pub(crate) mod text;
 pub(crate) mod universe;

@@ -1,15 +1,17 @@
 //! Settling what is not known: one of the networks that a description with unknowns may be of.
 
 use super::random::{Case, Chance};
-use isoaudit::model::{Action, Antispoof, Fact, Kind, Match, Node, Test};
+use isoaudit::model::{Action, Antispoof, Assumption, Fact, Kind, Match, Node, Test};
 
 /// The same case with every fact, match, target and route settled one way or the other. Whether things are there at all
 /// stays open: what may be there is havoc on *may*, which no settled network contains.
 pub(crate) fn settle(case: &Case, seed: u64) -> Case {
     let mut chance = Chance::new(seed);
     let mut settled = case.clone();
+    // Under this assumption a node of which nobody says that it forwards does not.
+    let may_forward = !settled.network.assumes(Assumption::NoHiddenForwarding);
     for node in &mut settled.network.nodes {
-        settle_node(node, &mut chance);
+        settle_node(node, may_forward, &mut chance);
     }
     for interface in &mut settled.network.interfaces {
         interface.ipv6 = fact(interface.ipv6, &mut chance);
@@ -28,8 +30,11 @@ pub(crate) fn settle(case: &Case, seed: u64) -> Case {
     settled
 }
 
-fn settle_node(node: &mut Node, chance: &mut Chance) {
-    node.forwarding = node.forwarding.map(|old| fact(old, chance));
+fn settle_node(node: &mut Node, may_forward: bool, chance: &mut Chance) {
+    node.forwarding = node.forwarding.map(|old| match old {
+        Fact::Unknown(_) if !may_forward => Fact::No,
+        _ => fact(old, chance),
+    });
     node.source_routing = fact(node.source_routing, chance);
     node.multicast_forwarding = fact(node.multicast_forwarding, chance);
     node.dynamic_routes = None;

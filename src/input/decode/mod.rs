@@ -87,9 +87,15 @@ pub(crate) fn shorten(text: &str) -> String {
 
 /// Reports that a node is not what is wanted.
 pub(crate) fn wrong_type(node: NodeRef<'_>, wanted: &str, out: &mut Diagnostics) {
-    out.push(Diagnostic::error(
-        Code::WrongType,
-        node.span(),
-        format!("expected {wanted}, found {}", found(node)),
-    ));
+    let message = format!("expected {wanted}, found {}", found(node));
+    let is_nothing = node.scalar().is_some_and(|scalar| scalar.plain() == Plain::Null);
+    let help = match is_nothing {
+        true if wanted.starts_with("a list") => {
+            Some("write `[]` if there is none, or remove the key".to_owned())
+        }
+        true if wanted.contains("mapping") => Some("write `{}` if there is nothing to say".to_owned()),
+        true => Some("write the value, or remove the key".to_owned()),
+        false => None,
+    };
+    out.push(Diagnostic::error(Code::WrongType, node.span(), message).maybe_help(help));
 }

@@ -42,11 +42,14 @@ pub(crate) fn check_name(name: Spanned<&str>, out: &mut Diagnostics) -> bool {
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     let Spanned { value, span } = name;
+    if value.is_empty() {
+        out.push(Diagnostic::error(Code::BadValue, span, "an empty name").help("name what is meant"));
+        return false;
+    }
     let problem = match value.chars().find(|c| forbidden(*c)) {
         Some(c) if c.is_whitespace() && !c.is_control() => "a space".to_owned(),
         Some(c) if c.is_ascii_graphic() => format!("the character `{c}`"),
         Some(c) => format!("the invisible character U+{:04X}", u32::from(c)),
-        None if value.is_empty() => "no character at all".to_owned(),
         None if value.len() > NAME_LENGTH_MAX => format!("{} bytes", value.len()),
         None => return true,
     };

@@ -34,8 +34,11 @@ impl<'t, T: Words> Shape<'t> for Spanned<T> {
         if let Some((value, _)) = T::TABLE.iter().find(|(_, word)| *word == text.value) {
             return Some(Spanned::new(*value, text.span));
         }
-        let help = suggest(text.value, T::TABLE.iter().map(|(_, word)| *word))
-            .unwrap_or_else(|| format!("one of {}", listed()));
+        let help =
+            suggest(text.value, T::TABLE.iter().map(|(_, word)| *word)).unwrap_or_else(|| match T::TABLE {
+                [(_, only)] => format!("write `{only}`, or leave the key out"),
+                _ => format!("one of {}", listed()),
+            });
         let message = format!("`{}` is not {}", shorten(text.value), T::WANTED);
         out.push(Diagnostic::error(Code::BadValue, text.span, message).help(help));
         None

@@ -174,8 +174,7 @@ impl Writer<'_> {
         let first = inside.iter().find(|comment| comment.start >= span.start as usize);
         let line_start = self.out.rfind('\n').map_or(0, |at| at + 1);
         let used = self.out.get(line_start..).unwrap_or("").chars().count();
-        !first.is_some_and(|comment| comment.start < span.end as usize)
-            && used + flat.chars().count() <= WIDTH
+        first.is_none_or(|comment| comment.start >= span.end as usize) && used + flat.chars().count() <= WIDTH
     }
 
     fn policy(&mut self, policy: &Policy<'_>) {

@@ -166,7 +166,9 @@ impl<N: Names> Work<'_, '_, N> {
             let diagnostic = Diagnostic::warning(Code::Policy, rule.span, message);
             self.resolver.diagnostics.push(diagnostic.help("no such packet crosses a network; leave it out"));
         } else if !is_anywhere {
-            self.error(rule.span, never(rule), "`not` leaves nothing of `self` or `any` here");
+            let is_source = parts.from.settled(false) == Meaning::Nothing;
+            let (word, span) = if is_source { ("from", parts.from_span) } else { ("to", parts.to_span) };
+            self.error(span, never(rule), format!("its `{word}` stands for no packet at all"));
         }
     }
 
@@ -339,9 +341,9 @@ impl<N: Names> Work<'_, '_, N> {
     /// TCP flags beside services without TCP.
     fn check_flags(&mut self, rule: &RuleText<'_>, parts: &Parts) -> bool {
         let flags = parts.others.iter().find(|one| matches!(one.test, Test::TcpFlags { .. }));
-        let services = parts.others.iter().find_map(|one| match &one.test {
-            Test::Service(services) if !one.negated => Some((services, one.span)),
-            _ => None,
+        let services = parts.others.iter().find_map(|one| {
+            let Test::Service(services) = &one.test else { return None };
+            (!one.negated).then_some((services, one.span))
         });
         if let (Some(flags), Some((services, span))) = (flags, services)
             && !services.iter().any(|service| service.protocol == Some(proto::TCP))

@@ -4,7 +4,7 @@
 //! that a definition used many times costs what it means and not what it says.
 
 use crate::header::{AddressRange, address_from_number, address_number};
-use crate::model::{Match, Service, Test, ZoneId};
+use crate::model::{Match, Service, Test, UnknownId, ZoneId};
 use crate::source::Span;
 
 /// What a term means.
@@ -24,6 +24,8 @@ pub(super) enum Meaning {
     Services(Vec<Service>),
     /// An interface by name.
     Interface(String),
+    /// Nobody knows what.
+    Unknown(UnknownId),
     /// Any of these; none of them is such a union itself.
     Any(Vec<Meaning>),
     /// None of this; it is no negation itself.
@@ -52,7 +54,11 @@ impl Meaning {
                 Meaning::Any(inner) => pending.extend(inner.into_iter().rev()),
                 Meaning::Ranges(inner) => ranges.extend(inner),
                 Meaning::Services(inner) => services.extend(inner),
-                Meaning::Own | Meaning::Zone(_) | Meaning::Interface(_) | Meaning::Not(_) => {
+                Meaning::Own
+                | Meaning::Zone(_)
+                | Meaning::Interface(_)
+                | Meaning::Unknown(_)
+                | Meaning::Not(_) => {
                     if !others.contains(&part) {
                         others.push(part);
                     }
@@ -85,6 +91,7 @@ impl Meaning {
             | Meaning::Zone(_)
             | Meaning::Services(_)
             | Meaning::Interface(_)
+            | Meaning::Unknown(_)
             | Meaning::Any(_) => Meaning::Not(Box::new(self)),
         }
     }
@@ -101,14 +108,20 @@ impl Meaning {
             | Meaning::Ranges(_)
             | Meaning::Zone(_)
             | Meaning::Services(_)
-            | Meaning::Interface(_) => self.clone(),
+            | Meaning::Interface(_)
+            | Meaning::Unknown(_) => self.clone(),
         }
     }
 
     /// How many parts it has.
     pub(super) fn size(&self) -> usize {
         match self {
-            Meaning::All | Meaning::Nothing | Meaning::Own | Meaning::Zone(_) | Meaning::Interface(_) => 1,
+            Meaning::All
+            | Meaning::Nothing
+            | Meaning::Own
+            | Meaning::Zone(_)
+            | Meaning::Interface(_)
+            | Meaning::Unknown(_) => 1,
             Meaning::Ranges(ranges) => ranges.len(),
             Meaning::Services(services) => services.len(),
             Meaning::Any(parts) => parts.iter().map(Meaning::size).sum(),
@@ -127,7 +140,8 @@ impl Meaning {
             | Meaning::Ranges(_)
             | Meaning::Zone(_)
             | Meaning::Services(_)
-            | Meaning::Interface(_) => 0,
+            | Meaning::Interface(_)
+            | Meaning::Unknown(_) => 0,
         }
     }
 
@@ -161,6 +175,7 @@ impl Meaning {
             (Meaning::Zone(zone), Direction::To) => Test::OutZone(zone),
             (Meaning::Interface(name), Direction::From) => Test::InName(name),
             (Meaning::Interface(name), Direction::To) => Test::OutName(name),
+            (Meaning::Unknown(unknown), _) => Test::Unknown(unknown),
             (Meaning::Services(services), _) => Test::Service(services),
             (Meaning::Own, Direction::From) => Test::SourceIsOwn,
             (Meaning::Own, Direction::To) => Test::DestinationIsOwn,

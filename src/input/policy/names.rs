@@ -27,6 +27,10 @@ pub trait Names {
     /// The addresses that nodes with a label own; `None` if no node has the label.
     fn labelled(&self, key: &str, value: &str) -> Option<Vec<AddressRange>>;
 
+    /// Whether nodes with a label may own more addresses than [`Names::labelled`] tells, because they come from the
+    /// nodes' own files.
+    fn label_is_open(&self, key: &str, value: &str) -> bool;
+
     /// Every label of a node, as `key=value`.
     fn label_names(&self) -> Vec<String>;
 

@@ -182,8 +182,8 @@ impl<'a> Reader<'a> {
     ) -> (&'a str, Span) {
         let mut failed = false;
         loop {
-            if text.starts_with('}') {
-                return (skip(&text[1..]), self.places.span(&text[..1]));
+            if let Some(rest) = text.strip_prefix('}') {
+                return (skip(rest), self.places.span(&text[..1]));
             }
             if text.is_empty() && failed {
                 // Whatever could not be read took the closing brace with it.

@@ -5,7 +5,7 @@ use super::meaning::Meaning;
 use super::names::Names;
 use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
 use crate::header::AddressRange;
-use crate::model::VrfId;
+use crate::model::{Unknown, VrfId};
 use crate::source::Span;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -264,7 +264,16 @@ impl<N: Names> Resolver<'_, '_, N> {
             self.error(Code::UnknownName, span, format!("no node has the label `{label}`"), Some(help));
             return None;
         };
-        Some(Meaning::any([Meaning::Ranges(ranges)]))
+        let mut parts = vec![Meaning::Ranges(ranges)];
+        if self.names.label_is_open(key.value, value.value) {
+            let unknown = Unknown {
+                what: format!("which addresses the nodes labelled {}={} have in all", key.value, value.value),
+                span: Some(span),
+                settle: "the addresses themselves in place of the label".to_owned(),
+            };
+            parts.push(Meaning::Unknown(self.names.unknown(unknown)));
+        }
+        Some(Meaning::any(parts))
     }
 
     fn interface(&mut self, span: Span, name: &str) -> Option<Meaning> {

@@ -84,7 +84,9 @@ impl<'t> Merged<'t> {
         self.claims.extend(document.claims.into_iter().flat_map(|list: List<'_, _>| list.items));
         for (assumption, span, reason) in document.assume.into_iter().flat_map(|assume| assume.0) {
             match self.assume.iter().find(|(known, _, _)| *known == assumption) {
-                Some((_, earlier, _)) => twice("assumption", assumption.word(), span, *earlier, out),
+                Some((_, earlier, _)) => {
+                    twice("assumption", assumption.word(), span, *earlier, "write one reason for both", out);
+                }
                 None => self.assume.push((assumption, span, reason)),
             }
         }
@@ -128,14 +130,12 @@ fn once<T>(
     }
 }
 
-fn twice(kind: &str, name: &str, span: Span, earlier: Span, out: &mut Diagnostics) {
+fn twice(kind: &str, name: &str, span: Span, earlier: Span, help: &str, out: &mut Diagnostics) {
     // Inside one file this is a key given twice, which was reported when the file was read.
     if span.source != earlier.source {
         let message = format!("the {kind} `{name}` is given in two files");
         out.push(
-            Diagnostic::error(Code::DuplicateKey, span, message)
-                .also(earlier, "given first here")
-                .help("keep one of them, or rename one"),
+            Diagnostic::error(Code::DuplicateKey, span, message).also(earlier, "given first here").help(help),
         );
     }
 }
@@ -150,7 +150,10 @@ fn join<'t, T>(kind: &str, into: &mut Vec<Named<'t, T>>, map: Option<Map<'t, T>>
     let known: HashMap<&str, Span> = into.iter().map(|entry| (entry.name.value, entry.name.span)).collect();
     for entry in map.entries {
         match known.get(entry.name.value) {
-            Some(earlier) => twice(kind, entry.name.value, entry.name.span, *earlier, out),
+            Some(earlier) => {
+                let Spanned { value, span } = entry.name;
+                twice(kind, value, span, *earlier, "keep one of them, or rename one", out);
+            }
             None => into.push(entry),
         }
     }

@@ -14,7 +14,7 @@ pub(crate) use include::{File, load, load_text};
 pub(crate) use schema::schema;
 
 use crate::claim::Claim;
-use crate::diag::Diagnostics;
+use crate::diag::{Code, Diagnostics};
 use crate::model::Network;
 use crate::model::build::NetworkBuilder;
 use crate::source::{Loader, SourceMap};
@@ -44,23 +44,25 @@ pub(crate) fn read(
     sources: &mut SourceMap,
     loader: &Loader,
 ) -> Result<(Network, Vec<Claim>, Diagnostics), Diagnostics> {
-    let mut merged = Merged::read(files, &mut found);
     // A file that could not be read may have declared anything.
-    merged.broken |= found.has_errors() && files.is_empty();
+    let is_lost = |code| matches!(code, Code::File | Code::NoInput | Code::Syntax | Code::Limit);
+    let files_lost = found.iter().any(|diagnostic| is_lost(diagnostic.code));
+    let mut merged = Merged::read(files, &mut found);
+    merged.broken |= files_lost;
     let nodes = settle::settle(&merged, &mut found);
     let doubtful = lower::Doubtful::new(&merged, &found);
-    lower::refuse_config(&nodes, &mut found);
     let mut later = Diagnostics::default();
     let policies = lower::Policies::read(&merged, &nodes, sources, loader, &mut later);
-    let filters = policies.filters.clone();
-    let network = build(&merged, &nodes, policies, &mut later);
+    let (filters, rules_lost) = (policies.filters.clone(), later.has_errors());
+    let configs = lower::Configs::read(&merged, &nodes, sources, loader, &mut later);
+    let network = build(&merged, &nodes, policies, &configs, &mut later);
     let network = network.filter(|_| !later.has_errors() && !found.has_errors());
     let skeleton = match network {
         Some(_) => None,
         None => lower::skeleton(&merged, &nodes, filters),
     };
-    let claims =
-        network.as_ref().or(skeleton.as_ref()).map(|names| lower::claims(&merged.claims, names, &mut later));
+    let names = network.as_ref().or(skeleton.as_ref());
+    let claims = names.map(|names| lower::claims(&merged.claims, names, rules_lost, &mut later));
     doubtful.keep(later, &mut found);
     match (network, claims) {
         (Some(network), Some(claims)) if !found.has_errors() => Ok((network, claims, found)),
@@ -73,6 +75,7 @@ fn build(
     merged: &Merged<'_>,
     nodes: &[Settled<'_, '_>],
     policies: lower::Policies,
+    configs: &lower::Configs,
     out: &mut Diagnostics,
 ) -> Option<Network> {
     let mut builder = NetworkBuilder::new(merged.name.map_or("network", |name| name.value));
@@ -96,8 +99,10 @@ fn build(
     for (assumption, span, reason) in &merged.assume {
         builder.assume(*assumption, *span, lower::owned(*reason));
     }
-    for (settled, bound) in nodes.iter().zip(policies.bound) {
-        builder.add_node(lower::node(settled, bound, out));
+    for (position, (settled, bound)) in nodes.iter().zip(policies.bound).enumerate() {
+        let mut node = lower::node(settled, bound, out);
+        configs.apply(position, settled, merged, &mut node, &mut builder, out);
+        builder.add_node(node);
     }
     merged.links.iter().for_each(|link| builder.add_link(lower::link(link)));
     for entry in &merged.tunnels {

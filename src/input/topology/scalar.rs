@@ -63,10 +63,10 @@ impl<'t, const V6: bool> Shape<'t> for InterfaceAddress<V6> {
 
     fn decode(node: NodeRef<'t>, out: &mut Diagnostics) -> Option<Self> {
         let Spanned { value, span } = text_of(node, Self::WANTED, out)?;
-        let is_v6 = match value.parse::<IpNet>() {
-            Ok(net) if matches!(net, IpNet::V6(_)) == V6 => return Some(Self(Spanned::new(net, span))),
-            Ok(net) => matches!(net, IpNet::V6(_)),
-            Err(_) => return malformed(value, span, Self::WANTED, out),
+        let is_v6 = match net(value) {
+            Some(net) if matches!(net, IpNet::V6(_)) == V6 => return Some(Self(Spanned::new(net, span))),
+            Some(net) => matches!(net, IpNet::V6(_)),
+            None => return malformed(value, span, Self::WANTED, out),
         };
         let (family, key) = if is_v6 { ("IPv6", "ipv6") } else { ("IPv4", "ipv4") };
         let message = format!("`{}` is an {family} address", shorten(value));
@@ -84,6 +84,15 @@ impl<'t, const V6: bool> Shape<'t> for InterfaceAddress<V6> {
     fn emit(&self) -> serde_yaml::Value {
         self.0.value.to_string().into()
     }
+}
+
+/// Reads an address with a length. Stricter than `ipnet`, which takes leading zeros: other tools read such
+/// numbers as octal.
+fn net(text: &str) -> Option<IpNet> {
+    let (address, length) = text.split_once('/')?;
+    let is_plain =
+        length.bytes().all(|byte| byte.is_ascii_digit()) && (length == "0" || !length.starts_with('0'));
+    IpNet::new(address.parse().ok()?, length.parse().ok().filter(|_| is_plain)?).ok()
 }
 
 /// Reports a text that is no address, saying what is wrong with it.
@@ -127,7 +136,7 @@ impl<'t> Shape<'t> for PlainAddress {
         let Spanned { value, span } = text_of(node, Self::WANTED, out)?;
         match value.parse::<IpAddr>() {
             Ok(address) => Some(PlainAddress(Spanned::new(address, span))),
-            Err(_) if value.parse::<IpNet>().is_ok() => {
+            Err(_) if net(value).is_some() => {
                 let message = format!("`{}` has a length", shorten(value));
                 refuse(Code::Address, span, message, "write the address alone", out)
             }
@@ -167,15 +176,15 @@ impl<'t> Shape<'t> for Spanned<Target> {
         if value == "default" {
             return Some(Spanned::new(Target::Default, span));
         }
-        match value.parse::<IpNet>() {
-            Ok(net) if net.trunc() == net => Some(Spanned::new(Target::Prefix(net), span)),
-            Ok(net) => {
+        match net(value) {
+            Some(net) if net.trunc() == net => Some(Spanned::new(Target::Prefix(net), span)),
+            Some(net) => {
                 let message = format!("`{}` has host bits", shorten(value));
                 let own = IpNet::from(net.addr());
                 let help = format!("write `{}`, or `{own}` for one address", net.trunc());
                 refuse(Code::Address, span, message, help, out)
             }
-            Err(_) => malformed(value, span, Self::WANTED, out),
+            None => malformed(value, span, Self::WANTED, out),
         }
     }
 
@@ -223,6 +232,10 @@ impl<'t> Shape<'t> for Spanned<End<'t>> {
             let message = format!("`{}` names no interface", shorten(whole.value));
             return refuse(Code::BadValue, whole.span, message, "write it as `node:interface`", out);
         };
+        if name == "internet" {
+            let message = "`internet` has no interfaces".to_owned();
+            return refuse(Code::BadValue, whole.span, message, "write `internet` alone", out);
+        }
         // The parts are placed inside the text only if it stands there as it is, without escapes.
         let span = whole.span;
         let exact = (span.end - span.start) as usize == whole.value.len();

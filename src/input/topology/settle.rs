@@ -5,7 +5,7 @@ use super::merge::Merged;
 use super::scalar::PlainAddress;
 use super::syntax::{AntispoofWord, Interface, Node, Profile, Route, Switch};
 use super::variant::{Labels, PolicyPlace};
-use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::input::decode::{List, Many, Name, Named};
 use crate::source::Spanned;
 use std::collections::HashMap;
@@ -49,7 +49,7 @@ pub(crate) fn settle<'m, 't>(merged: &'m Merged<'t>, out: &mut Diagnostics) -> V
             if group.is_none() && !merged.broken {
                 let names = merged.groups.iter().map(|group| group.name.value);
                 let message = format!("the group `{}` is not declared", name.value);
-                let help = suggest(name.value, names).or(Some("declare it under `groups`".to_owned()));
+                let help = out.suggest(name.value, names).or(Some("declare it under `groups`".to_owned()));
                 out.push(Diagnostic::error(Code::UnknownName, name.span, message).maybe_help(help));
             }
             group

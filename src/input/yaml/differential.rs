@@ -82,7 +82,12 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Anything but a document that holds nothing, which is refused on purpose.
 fn tree() -> impl Strategy<Value = Value> {
+    any_tree().prop_filter("nothing", |tree| !tree.is_null())
+}
+
+fn any_tree() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),

@@ -2,6 +2,7 @@
 
 use super::message;
 use super::place::Places;
+use super::scalar::Plain;
 use super::tree::{Data, Node, Tree};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::input::decode::shorten;
@@ -130,7 +131,17 @@ impl<'t> Build<'t> {
             let (start, end) = (self.places.byte(span.start.index()), self.places.byte(span.end.index()));
             self.event(event, start, end, out)?;
         }
-        self.root.ok_or_else(|| {
+        let is_null = |root: &u32| match self.nodes[*root as usize].data {
+            Data::Plain { .. } => Plain::of(self.scalar_text(*root)) == Plain::Null,
+            Data::Open
+            | Data::Quoted { .. }
+            | Data::PlainOwned(_)
+            | Data::QuotedOwned(_)
+            | Data::Sequence { .. }
+            | Data::Mapping { .. }
+            | Data::Alias(_) => false,
+        };
+        self.root.filter(|root| !is_null(root)).ok_or_else(|| {
             let span = self.span(0, 0);
             Box::new(
                 Diagnostic::error(Code::Syntax, span, "the file holds nothing")
@@ -423,7 +434,7 @@ impl<'t> Build<'t> {
         let pairs = self.children.split_off(first);
         let mut seen: HashMap<String, u32> = HashMap::new();
         for pair in pairs.chunks_exact(2) {
-            let key = self.key_text(pair[0]).to_owned();
+            let key = self.scalar_text(pair[0]).to_owned();
             let Some(earlier) = seen.get(&key) else {
                 seen.insert(key, pair[0]);
                 self.children.extend(pair);
@@ -447,15 +458,16 @@ impl<'t> Build<'t> {
         const SMALL: usize = 8;
         let count = pairs.len() / 2;
         if count <= SMALL {
-            let key = |n: usize| self.key_text(pairs[2 * n]);
+            let key = |n: usize| self.scalar_text(pairs[2 * n]);
             return (1..count).any(|n| (0..n).any(|earlier| key(earlier) == key(n)));
         }
-        let mut sorted: Vec<&str> = pairs.chunks_exact(2).map(|pair| self.key_text(pair[0])).collect();
+        let mut sorted: Vec<&str> = pairs.chunks_exact(2).map(|pair| self.scalar_text(pair[0])).collect();
         sorted.sort_unstable();
         sorted.windows(2).any(|pair| pair[0] == pair[1])
     }
 
-    fn key_text(&self, index: u32) -> &str {
+    /// The text of a scalar.
+    fn scalar_text(&self, index: u32) -> &str {
         let resolve = |index: u32| match self.nodes[index as usize].data {
             Data::Alias(target) => self.nodes[target as usize].data,
             data => data,

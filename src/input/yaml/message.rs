@@ -20,6 +20,11 @@ const MESSAGES: &[(&str, &str, &str)] = &[
         "a `:` where no key can stand",
         "put a text that holds `: ` in quotes, or check the indentation of this line",
     ),
+    (
+        "invalid indentation in quoted scalar",
+        "a quote that is not closed",
+        "close it with the same quote that opened it, or indent the lines inside of it",
+    ),
     ("tab", "a tab where spaces belong", "indent with spaces"),
     (
         "did not find expected ',' or '}'",

@@ -96,6 +96,7 @@ fn what_is_not_taken_is_refused_by_name() {
     for (text, code, part) in [
         ("", Code::Syntax, "holds nothing"),
         ("# only a comment\n", Code::Syntax, "holds nothing"),
+        ("---\n~\n", Code::Syntax, "holds nothing"),
         ("a: 1\n---\nb: 2\n", Code::Syntax, "second document"),
         ("%YAML 1.1\n---\na: 1\n", Code::Syntax, "directive"),
         ("a: !!int 5\n", Code::Syntax, "tag"),

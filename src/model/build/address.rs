@@ -117,7 +117,8 @@ fn check_owners(work: &mut Work, owned: &[Owned]) {
     }
 }
 
-/// Pairs of networks that overlap and of which `wrong` holds; each network is in at most one pair as the second.
+/// Pairs of networks that overlap and of which `wrong` holds; each network is in at most one pair as the
+/// second.
 fn overlaps(mut networks: Vec<Owned>, wrong: impl Fn(&Owned, &Owned) -> bool) -> Vec<(Owned, Owned)> {
     // Prefixes are nested or apart: in this order the open ones are a stack, the widest lowest. It is stable.
     networks.sort_by_key(|owned| (Family::of(owned.net.addr()), owned.net.network(), owned.net.prefix_len()));
@@ -132,7 +133,8 @@ fn overlaps(mut networks: Vec<Owned>, wrong: impl Fn(&Owned, &Owned) -> bool) ->
         while open.last().is_some_and(is_over) {
             open.pop();
         }
-        // Equal ones pile up; only the top of each length matters, so the stack stays as deep as a prefix is long.
+        // Equal ones pile up; only the top of each length matters, so the stack stays as deep as a prefix
+        // is long.
         if let Some(other) = open.iter().find(|outer| wrong(outer, &next)) {
             found.push((*other, next));
         }

@@ -1,4 +1,5 @@
-//! Connected parts of layer 2, before they are segments: what belongs together, in which order, by which name.
+//! Connected parts of layer 2, before they are segments: what belongs together, in which order, by which
+//! name.
 
 use super::layer2::{Layer2, Spot, UNTAGGED};
 use super::names::visible;
@@ -27,7 +28,8 @@ pub(super) struct Component {
     first: Option<(usize, u16)>,
 }
 
-/// The domains in the order of the links, those without links behind them; and by spot, the position of its domain.
+/// The domains in the order of the links, those without links behind them; and by spot, the position of its
+/// domain.
 pub(super) fn components(layer2: &Layer2) -> (Vec<Component>, Vec<usize>) {
     let mut wires_of_root: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
     for wire in 0..layer2.wires.len() {

@@ -1,7 +1,7 @@
 //! Broadcast domains: which places of layer 2 are one (SEMANTICS.md sections 1.1, 1.5 and 3.10).
 //!
-//! A *spot* is a wire, or the inside of a switch, together with a tag. What joins spots for certain is a union;
-//! what may join them is remembered as a join.
+//! A *spot* is a wire, or the inside of a switch, together with a tag. What joins spots for certain is a
+//! union; what may join them is remembered as a join.
 
 use super::conflict::{Tags, Words, read_words};
 use super::link::{Wire, Wiring};
@@ -249,7 +249,8 @@ fn named_by_routes(work: &Work) -> FxHashSet<InterfaceId> {
 }
 
 /// A trunk of a router or host without an address is a mere port; but where IPv6 may run on it, and something
-/// else sends untagged frames on its wire, it receives them by its link-local address (SEMANTICS.md section 3.5).
+/// else sends untagged frames on its wire, it receives them by its link-local address (SEMANTICS.md section
+/// 3.5).
 fn attach_bare_trunks(work: &Work, layer2: &mut Layer2) {
     let attached: FxHashSet<InterfaceId> = layer2.attached.iter().map(|(id, _)| *id).collect();
     for index in 0..layer2.parts.len() {

@@ -104,7 +104,9 @@ fn declared(work: &Work, nodes: &[NodeSpec]) -> Vec<LedgerEntry> {
         }
     }
     let (mut strict, mut loose) = (Count::default(), Count::default());
-    for interface in &work.interfaces {
+    let described = work.interfaces.iter().zip(&work.network.interfaces);
+    // What is said of a mere port closes nothing.
+    for (interface, _) in described.filter(|(_, own)| own.segment.is_some()) {
         if let Some(stated) = interface.ipv6.filter(|stated| !stated.value) {
             ipv6.add(stated.span);
         }

@@ -1,8 +1,9 @@
 //! The builder: the only door to a network.
 //!
-//! A reader of descriptions fills a [`NetworkBuilder`] with the plain data of [`spec`]; [`NetworkBuilder::build`]
-//! checks all of it and derives what the description only implies: segments, connected routes, tables, facts with
-//! two readings, and the places that nobody described but that may be there.
+//! A reader of descriptions fills a [`NetworkBuilder`] with the plain data of [`spec`];
+//! [`NetworkBuilder::build`] checks all of it and derives what the description only implies: segments,
+//! connected routes, tables, facts with two readings, and the places that nobody described but that may be
+//! there.
 
 mod address;
 mod component;
@@ -184,6 +185,7 @@ impl NetworkBuilder {
         possible::make_tunnels(&mut work, &wiring);
         address::check_addresses(&mut work);
         fact::settle_facts(&mut work);
+        possible::add_doubles(&mut work);
         routing::make_tables(&mut work);
         ledger::write_ledger(&mut work);
         work.finish(out)

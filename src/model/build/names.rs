@@ -45,8 +45,11 @@ impl Findings {
 
 /// Whether a character prints as nothing, or changes how its neighbours print.
 fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    let is_format = matches!(
+        character,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+    );
+    character.is_control() || is_format
 }
 
 /// A text from outside as it may be printed: hidden characters are written as escapes.

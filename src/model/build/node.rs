@@ -175,7 +175,8 @@ fn make_interface(work: &mut Work, node: NodeId, mut spec: InterfaceSpec) {
     let vrf = spec.vrf.as_ref().and_then(|vrf| work.vrfs.resolve(vrf, &mut work.findings));
     let id = work.add_interface(node, name.clone(), spec.name.span);
     work.interface_names.insert((node, name), id);
-    // A packet from outside to 127.0.0.0/8 or ::1 is nobody's (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3).
+    // A packet from outside to 127.0.0.0/8 or ::1 is nobody's (RFC 1122 section 3.2.1.3, RFC 4291 section
+    // 2.5.3).
     let own = spec.addresses.iter().filter(|address| !(spec.loopback && address.net.addr().is_loopback()));
     let addresses = own.map(|address| Address { net: address.net, span: address.span }).collect();
     let interface = &mut work.network.interfaces[id.index()];

@@ -7,8 +7,8 @@ use super::work::Work;
 use crate::model::{Existence, InterfaceId, Join, Segment, SegmentId, Transit};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Joins the segments of open interfaces through one possible segment for each tag: the cable that may be there.
-/// One in the middle says the same as a cable for each pair, without their number.
+/// Joins the segments of open interfaces through one possible segment for each tag: the cable that may be
+/// there. One in the middle says the same as a cable for each pair, without their number.
 pub(super) fn make_hubs(work: &mut Work, layer2: &Layer2, segment_of: &dyn Fn(usize) -> Option<SegmentId>) {
     let Cabling::Unknown(span) = work.cabling else { return };
     let mut open: BTreeMap<usize, Vec<InterfaceId>> = BTreeMap::new();

@@ -65,6 +65,34 @@ fn add_possible(
     node
 }
 
+/// A double for each node that may do anything with packets: it may be there, hears what the node hears on the
+/// same segments under the same addresses, and like everybody who may be there sends anything.
+pub(super) fn add_doubles(work: &mut Work) {
+    let havoc: Vec<(NodeId, UnknownId)> = work
+        .nodes
+        .iter()
+        .enumerate()
+        .filter_map(|(index, spec)| Some((NodeId::at(index), spec.havoc?)))
+        .collect();
+    for (node, unknown) in havoc {
+        let original = work.network.node(node).clone();
+        let name = format!("whatever {} makes of packets", original.name);
+        let double = work.add_node(name, original.span, original.role, Existence::Possible(unknown));
+        work.network.nodes[double.index()].site = original.site;
+        work.network.nodes[double.index()].labels = original.labels;
+        for id in original.interfaces {
+            let own = work.network.interface(id).clone();
+            let Some(segment) = own.segment else { continue };
+            let twin = work.add_interface(double, own.name, own.span);
+            let interface = &mut work.network.interfaces[twin.index()];
+            interface.addresses = own.addresses;
+            interface.ipv6 = own.ipv6;
+            (interface.zone, interface.vrf, interface.vlan) = (own.zone, own.vrf, own.vlan);
+            work.attach(twin, segment);
+        }
+    }
+}
+
 /// Makes sure that somebody has the address of each next hop.
 pub(super) struct Neighbours {
     /// Who has an address on a segment.

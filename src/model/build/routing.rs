@@ -210,7 +210,8 @@ impl Maker {
         }
     }
 
-    /// A node whose routes are dumped has the default route of its dump; a gateway of its own may only confirm it.
+    /// A node whose routes are dumped has the default route of its dump; a gateway of its own may only
+    /// confirm it.
     fn check_dumped_default(&self, work: &mut Work, gateway: &Stated<IpAddr>) {
         let prefix = everything(Family::of(gateway.value));
         let defaults = || self.tables[0].1.iter().filter(|ranked| ranked.route.prefix == prefix);
@@ -257,8 +258,8 @@ impl Maker {
         node.dynamic_routes = dynamic;
     }
 
-    /// What comes in on an interface of a VRF looks into its table; everything else, and perhaps what that table
-    /// does not route, into the main one.
+    /// What comes in on an interface of a VRF looks into its table; everything else, and perhaps what that
+    /// table does not route, into the main one.
     fn derived_rules(&mut self, work: &mut Work) -> Vec<LookupRule> {
         let mut members: BTreeMap<usize, Vec<InterfaceId>> = BTreeMap::new();
         for id in work.network.node(self.node).interfaces.clone() {

@@ -1,4 +1,5 @@
-//! From broadcast domains to segments: what is attached, which countries their lines cross, what may join them.
+//! From broadcast domains to segments: what is attached, which countries their lines cross, what may join
+//! them.
 
 use super::component::{Component, components, end_name, shorten};
 use super::layer2::Layer2;

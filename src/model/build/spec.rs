@@ -1,8 +1,8 @@
 //! What a network is built from: plain data with places. Names are text here; the builder looks them up.
 //!
-//! Facts of groups and of `defaults` are merged into these already. [`Stated::own`] tells them from what a node
-//! says of itself, because a device's own files beat the former and contradict the latter (SEMANTICS.md
-//! section 2.3).
+//! Facts of groups and of `defaults` are merged into these already. [`Stated::own`] tells them from what a
+//! node says of itself, because a device's own files beat the former and contradict the latter
+//! (SEMANTICS.md section 2.3).
 
 use crate::model::{Fact, Hook, UnknownId};
 use crate::source::{Span, Spanned};
@@ -104,6 +104,9 @@ pub struct NodeSpec {
     pub output: Vec<Hook>,
     /// What its own files show.
     pub dumped: DumpedFacts,
+    /// Why it may rewrite, copy or divert packets in a way that nothing here describes, if it may. On *may* it
+    /// then sends anything anywhere once a packet reaches it.
+    pub havoc: Option<UnknownId>,
 }
 
 impl NodeSpec {
@@ -126,6 +129,7 @@ impl NodeSpec {
             forward: Vec::new(),
             output: Vec::new(),
             dumped: DumpedFacts::default(),
+            havoc: None,
         }
     }
 }

@@ -94,7 +94,8 @@ fn connect_port(layer2: &mut Layer2, switch: NodeId, port: InterfaceId, untagged
     }
 }
 
-/// Notes what a switch may do to frames that nobody wants: ports that may become trunks, and tags within tags.
+/// Notes what a switch may do to frames that nobody wants: ports that may become trunks, and tags within
+/// tags.
 pub(super) fn possible_joins(work: &mut Work, layer2: &mut Layer2) {
     let mut on_wire: FxHashMap<usize, BTreeSet<u16>> = FxHashMap::default();
     let mut inside: FxHashMap<NodeId, BTreeSet<u16>> = FxHashMap::default();
@@ -133,7 +134,8 @@ pub(super) fn possible_joins(work: &mut Work, layer2: &mut Layer2) {
     }
 }
 
-/// The ports that carry a VLAN as access ports or tagged, by tag. Two are enough to know whether there is another.
+/// The ports that carry a VLAN as access ports or tagged, by tag. Two are enough to know whether there is
+/// another.
 fn carried_by_others(layer2: &Layer2, ports: &[InterfaceId]) -> FxHashMap<u16, Vec<InterfaceId>> {
     let mut carried: FxHashMap<u16, Vec<InterfaceId>> = FxHashMap::default();
     for port in ports {

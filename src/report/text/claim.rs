@@ -1,11 +1,10 @@
 //! One claim: a line if it holds, a block with its evidence if it does not.
 
-use super::{evidence, place, with_place};
+use super::{Page, evidence};
 use crate::report::safe::columns;
 use crate::report::snippet::Message;
 use crate::report::style::{Detail, Look, Tone, WIDTH, paragraph, wrap};
 use crate::report::{CauseKey, Report, cause_key};
-use crate::source::SourceMap;
 use crate::verdict::{Judgement, Open, Verdict};
 use std::collections::BTreeMap;
 
@@ -26,7 +25,8 @@ fn mark(verdict: Verdict, look: &Look) -> (Tone, &'static str) {
 }
 
 /// ` ✓ holds  no-way-in: nothing of … arrives in …`, and what was proved.
-pub(super) fn line(judgement: &Judgement, report: &Report, sources: &SourceMap, look: &Look) -> String {
+pub(super) fn line(judgement: &Judgement, report: &Report, page: &Page<'_>) -> String {
+    let look = page.look;
     let (tone, glyph) = mark(judgement.verdict, look);
     let word = judgement.verdict.word();
     let head = format!(" {} {}  ", look.paint(tone, glyph), look.paint(tone, word));
@@ -35,11 +35,11 @@ pub(super) fn line(judgement: &Judgement, report: &Report, sources: &SourceMap, 
     let id = format!("{id}{}", under_assumptions(judgement));
     let mut summary = look.clean(&judgement.summary);
     if judgement.verdict != Verdict::Holds {
-        summary = format!("{summary} ({})", place(judgement.claim.span, sources, look, 60));
+        summary = format!("{summary} ({})", page.place(judgement.claim.span, 60));
     }
     let mut out = paragraph(&head, indent, &format!("{id}: {summary}"));
     if judgement.verdict == Verdict::Holds && look.detail > Detail::Quiet {
-        out.push_str(&proof(judgement, report, sources, look, indent));
+        out.push_str(&proof(judgement, report, page, indent));
     }
     out
 }
@@ -54,13 +54,14 @@ fn under_assumptions(judgement: &Judgement) -> String {
 }
 
 /// What was proved: the first sentence, or all of them in full detail.
-fn proof(judgement: &Judgement, report: &Report, sources: &SourceMap, look: &Look, indent: usize) -> String {
+fn proof(judgement: &Judgement, report: &Report, page: &Page<'_>, indent: usize) -> String {
+    let look = page.look;
     let full = look.detail == Detail::Full;
     let sentences: Vec<String> = judgement
         .proof
         .iter()
         .chain(&judgement.notes)
-        .map(|note| with_place(&note.text, note.span, sources, look))
+        .map(|note| page.with_place(&note.text, note.span))
         .collect();
     let pad = " ".repeat(indent);
     if full {
@@ -89,30 +90,29 @@ fn assumption_lines(judgement: &Judgement, report: &Report, look: &Look, pad: &s
 }
 
 /// A claim that does not hold, with its line, its evidence, and the way out.
-pub(super) fn block(
-    judgement: &Judgement,
-    report: &Report,
-    shown: &mut Shown,
-    sources: &SourceMap,
-    look: &Look,
-) -> String {
-    let mut out = heading(judgement, sources, look);
+pub(super) fn block(judgement: &Judgement, report: &Report, shown: &mut Shown, page: &Page<'_>) -> String {
+    let look = page.look;
+    let mut out = heading(judgement, page);
     let count = judgement.findings.len();
     for (index, finding) in judgement.findings.iter().enumerate() {
         out.push('\n');
-        let context = evidence::Context { judgement, report, sources, look };
+        let context = evidence::Context { judgement, report, page };
         if count > 1 {
             out.push_str(&evidence::title(finding, index, &context));
         }
-        let key = cause_key(finding);
-        let elsewhere = shown.causes.get(&key).filter(|_| look.detail < Detail::Full);
+        // Only what is broken has a cause; a possible path is shown for itself.
+        let key = (judgement.verdict == Verdict::Violated).then(|| cause_key(finding));
+        let elsewhere =
+            key.as_ref().and_then(|key| shown.causes.get(key)).filter(|_| look.detail < Detail::Full);
         out.push_str(&evidence::finding(finding, elsewhere.map(String::as_str), &context));
-        shown.causes.entry(key).or_insert_with(|| judgement.claim.id.value.clone());
+        if let Some(key) = key {
+            shown.causes.entry(key).or_insert_with(|| judgement.claim.id.value.clone());
+        }
     }
     if !judgement.open.is_empty() {
-        out.push_str(&open(judgement, sources, look));
+        out.push_str(&open(judgement, page));
     }
-    let footer = footer(judgement, sources, look);
+    let footer = footer(judgement, page);
     if !footer.is_empty() {
         // Below a single finding the notes go on where its own end.
         let gap = if count == 1 && judgement.open.is_empty() { "" } else { "\n" };
@@ -121,7 +121,8 @@ pub(super) fn block(
     out
 }
 
-fn heading(judgement: &Judgement, sources: &SourceMap, look: &Look) -> String {
+fn heading(judgement: &Judgement, page: &Page<'_>) -> String {
+    let look = page.look;
     let claim = &judgement.claim;
     let severity = match judgement.verdict {
         Verdict::Violated => miette::Severity::Error,
@@ -137,7 +138,7 @@ fn heading(judgement: &Judgement, sources: &SourceMap, look: &Look) -> String {
         help: None,
         context: 0,
     };
-    let mut out = message.render(sources, look);
+    let mut out = message.render(page.sources, look);
     if let Some(title) = &claim.title {
         out.push_str(&format!("\n{}", paragraph("   ", 3, &format!("\"{}\"", look.clean(title)))));
     }
@@ -145,7 +146,8 @@ fn heading(judgement: &Judgement, sources: &SourceMap, look: &Look) -> String {
 }
 
 /// What is not known, and the line that would settle it.
-fn open(judgement: &Judgement, sources: &SourceMap, look: &Look) -> String {
+fn open(judgement: &Judgement, page: &Page<'_>) -> String {
+    let look = page.look;
     let title = match judgement.verdict {
         Verdict::Vacuous => "why it says nothing:",
         Verdict::Holds | Verdict::Violated | Verdict::Undetermined => {
@@ -154,13 +156,14 @@ fn open(judgement: &Judgement, sources: &SourceMap, look: &Look) -> String {
     };
     let mut out = format!("\n   {}\n", look.paint(Tone::Strong, title));
     for (index, question) in judgement.open.iter().enumerate() {
-        out.push_str(&open_item(index + 1, question, sources, look));
+        out.push_str(&open_item(index + 1, question, page));
     }
     out
 }
 
-fn open_item(number: usize, question: &Open, sources: &SourceMap, look: &Look) -> String {
-    let what = with_place(&question.what, question.span, sources, look);
+fn open_item(number: usize, question: &Open, page: &Page<'_>) -> String {
+    let look = page.look;
+    let what = page.with_place(&question.what, question.span);
     let mut out = paragraph(&format!("{number:>6}. "), 8, &what);
     if !question.settle.is_empty() {
         let label = "settle: ";
@@ -171,14 +174,17 @@ fn open_item(number: usize, question: &Open, sources: &SourceMap, look: &Look) -
 }
 
 /// The notes of a claim.
-fn footer(judgement: &Judgement, sources: &SourceMap, look: &Look) -> String {
+fn footer(judgement: &Judgement, page: &Page<'_>) -> String {
+    let look = page.look;
     let mut out = String::new();
-    for (name, reason) in &judgement.assumptions {
+    // The report lists them once, below all claims.
+    let full = look.detail == Detail::Full;
+    for (name, reason) in judgement.assumptions.iter().filter(|_| full) {
         let text = format!("{}: \"{}\"", look.clean(name), look.clean(reason));
         out.push_str(&note("assumed", &text, look));
     }
     for sentence in &judgement.notes {
-        out.push_str(&note("note", &with_place(&sentence.text, sentence.span, sources, look), look));
+        out.push_str(&note("note", &page.with_place(&sentence.text, sentence.span), look));
     }
     if judgement.more_findings {
         out.push_str(&note("note", "there are more causes than were looked for (--max-causes)", look));

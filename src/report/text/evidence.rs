@@ -2,19 +2,17 @@
 
 use super::claim::note;
 use super::hops::Table;
-use super::{path, place, reproduce, with_place};
+use super::{Page, path, reproduce};
 use crate::report::Report;
 use crate::report::safe::columns;
 use crate::report::style::{Look, Tone, WIDTH, paragraph, wrap};
-use crate::source::SourceMap;
 use crate::verdict::{Finding, Judgement, Leg, Remedy, Sender, Verdict};
 
 /// What a finding is shown with.
 pub(super) struct Context<'a> {
     pub(super) judgement: &'a Judgement,
     pub(super) report: &'a Report,
-    pub(super) sources: &'a SourceMap,
-    pub(super) look: &'a Look,
+    pub(super) page: &'a Page<'a>,
 }
 
 /// `cause 1 of 3: rule ping allows … (fw.rules:9)`, above a finding that is not the only one.
@@ -24,9 +22,9 @@ pub(super) fn title(finding: &Finding, index: usize, context: &Context<'_>) -> S
         Verdict::Undetermined | Verdict::Holds | Verdict::Vacuous => "possible path",
     };
     let label = format!("{kind} {} of {}: ", index + 1, context.judgement.findings.len());
-    let head = format!("   {}", context.look.paint(Tone::Strong, &label));
+    let head = format!("   {}", context.page.look.paint(Tone::Strong, &label));
     let text = match &finding.cause {
-        Some(cause) => with_place(&cause.text, cause.span, context.sources, context.look),
+        Some(cause) => context.page.with_place(&cause.text, cause.span),
         None => "no single line lets it through".to_owned(),
     };
     paragraph(&head, 3 + columns(&label), &text) + "\n"
@@ -34,21 +32,20 @@ pub(super) fn title(finding: &Finding, index: usize, context: &Context<'_>) -> S
 
 /// Shows a finding. If its cause was shown under another claim, only what differs is repeated.
 pub(super) fn finding(finding: &Finding, elsewhere: Option<&str>, context: &Context<'_>) -> String {
-    let look = context.look;
+    let look = context.page.look;
     let mut blocks = vec![paths(finding, look)];
     if elsewhere.is_none() {
-        blocks.extend(legs(&finding.legs, context.sources, look));
+        blocks.extend(legs(&finding.legs, context.page));
         if let Some(closed) = &finding.looked_closed {
-            let text = with_place(&closed.text, closed.span, context.sources, look);
+            let text = context.page.with_place(&closed.text, closed.span);
             let label = "why it looked closed: ";
             let head = format!("   {}", look.paint(Tone::Strong, label));
             blocks.push(hanging(&head, 3 + columns(label), 3, &text));
         }
         blocks.push(remedies(&finding.remedies, context));
     } else {
-        blocks.extend(
-            finding.legs.iter().enumerate().map(|(at, leg)| packet(leg, at, finding.legs.len(), look)),
-        );
+        let packets = finding.legs.iter().enumerate();
+        blocks.push(packets.map(|(at, leg)| packet(leg, at, finding.legs.len(), look)).collect());
     }
     blocks.push(footer(finding, elsewhere, context));
     blocks.retain(|block| !block.is_empty());
@@ -71,8 +68,9 @@ fn paths(finding: &Finding, look: &Look) -> String {
 }
 
 /// For each leg its packet and its table.
-pub(super) fn legs(legs: &[Leg], sources: &SourceMap, look: &Look) -> Vec<String> {
-    let table = Table::new(legs, sources, look);
+pub(super) fn legs(legs: &[Leg], page: &Page<'_>) -> Vec<String> {
+    let look = page.look;
+    let table = Table::new(legs, page);
     let shown = legs.iter().enumerate();
     shown
         .map(|(at, leg)| format!("{}{}", packet(leg, at, legs.len(), look), table.render(at, look)))
@@ -106,7 +104,7 @@ fn sent_by(leg: &Leg, look: &Look) -> String {
 
 /// What closes it, each with its place and what it would break.
 fn remedies(remedies: &[Remedy], context: &Context<'_>) -> String {
-    let (sources, look) = (context.sources, context.look);
+    let (page, look) = (context.page, context.page.look);
     if remedies.is_empty() {
         return String::new();
     }
@@ -118,7 +116,7 @@ fn remedies(remedies: &[Remedy], context: &Context<'_>) -> String {
     let mut out = format!("   {}\n", look.paint(Tone::Strong, &title));
     let places: Vec<String> = remedies
         .iter()
-        .map(|remedy| remedy.span.map_or(String::new(), |span| place(span, sources, look, 30)))
+        .map(|remedy| remedy.span.map_or(String::new(), |span| page.place(span, 30)))
         .collect();
     let width = places.iter().map(|place| columns(place)).max().unwrap_or(0);
     for (index, (remedy, place)) in remedies.iter().zip(&places).enumerate() {
@@ -145,18 +143,17 @@ fn letter(index: usize) -> String {
 }
 
 fn footer(finding: &Finding, elsewhere: Option<&str>, context: &Context<'_>) -> String {
-    let look = context.look;
+    let look = context.page.look;
     let mut out = String::new();
     if let Some(claim) = elsewhere {
         let cause = finding.cause.as_ref();
-        let cause =
-            cause.map_or(String::new(), |note| with_place(&note.text, note.span, context.sources, look));
+        let cause = cause.map_or(String::new(), |note| context.page.with_place(&note.text, note.span));
         let text = format!("{cause}; shown in full under claim {} (-v repeats it)", look.name(claim, 40));
         out.push_str(&note("same cause", text.trim_start_matches("; "), look));
     }
     let marked = finding.legs.iter().flat_map(|leg| &leg.hops).flat_map(|hop| &hop.steps).any(|s| s.opening);
     if let Some(cause) = finding.cause.as_ref().filter(|_| elsewhere.is_none() && !marked) {
-        out.push_str(&note("cause", &with_place(&cause.text, cause.span, context.sources, look), look));
+        out.push_str(&note("cause", &context.page.with_place(&cause.text, cause.span), look));
     }
     for choice in &finding.choices {
         out.push_str(&note("note", &look.clean(choice), look));

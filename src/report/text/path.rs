@@ -13,6 +13,9 @@ use std::net::IpAddr;
 /// Columns that the name of a place may take in the line of boxes.
 const NAME_MAX: usize = 24;
 
+/// Columns that the name of a segment may take, which often holds those of its ends.
+const SEGMENT_MAX: usize = 40;
+
 /// Columns to the left of every row.
 const INDENT: usize = 3;
 
@@ -78,10 +81,11 @@ fn stations(leg: &Leg, look: &Look) -> (Station, Vec<(Link, Station)>) {
             link = Link::of(&leg.hops, index, look);
             continue;
         }
-        let mut name = look.name(&hop.place, NAME_MAX);
-        if hop.is_segment {
-            name = format!("({name})");
-        }
+        let name = if hop.is_segment {
+            format!("({})", look.name(&hop.place, SEGMENT_MAX))
+        } else {
+            look.name(&hop.place, NAME_MAX)
+        };
         all.push((std::mem::take(&mut link), Station { name, lane: countries(hop, look) }));
     }
     let mut all = all.into_iter();

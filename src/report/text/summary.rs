@@ -1,16 +1,16 @@
 //! What stands below the claims: assumptions, ledger, and the line that counts.
 
-use super::with_place;
+use super::Page;
 use crate::report::safe::columns;
 use crate::report::style::{Detail, Look, Tone, WIDTH, paragraph};
 use crate::report::{Counts, Report};
-use crate::source::SourceMap;
 
 /// Entries of the ledger that a report shows unless all are asked for.
 const LEDGER_MAX: usize = 8;
 
 /// The assumptions that some verdict rests on.
-pub(super) fn assumptions(report: &Report, sources: &SourceMap, look: &Look) -> String {
+pub(super) fn assumptions(report: &Report, page: &Page<'_>) -> String {
+    let look = page.look;
     let used = |name: &str| {
         report.judgements.iter().filter(|j| j.assumptions.iter().any(|(used, _)| used == name)).count()
     };
@@ -20,10 +20,13 @@ pub(super) fn assumptions(report: &Report, sources: &SourceMap, look: &Look) -> 
     }
     let mut out = format!("{}\n", look.paint(Tone::Strong, "assumed by name (--strict ignores them):"));
     for entry in entries {
-        let count = used(&entry.name);
-        let plural = if count == 1 { "claim" } else { "claims" };
-        let stated = with_place(&format!("{}: \"{}\"", entry.name, entry.reason), entry.span, sources, look);
-        let text = format!("{stated}; {count} {plural}");
+        let who = match used(&entry.name) {
+            all if all == report.judgements.len() => "every claim".to_owned(),
+            1 => "1 claim".to_owned(),
+            some => format!("{some} claims"),
+        };
+        let stated = page.with_place(&format!("{}: \"{}\"", entry.name, entry.reason), entry.span);
+        let text = format!("{stated}; {who}");
         out.push_str(&paragraph("  ", 2, &text));
         let aside = format!("sets aside {}", look.clean(&entry.lets_pass));
         out.push_str(&paragraph("    ", 4, &aside));
@@ -32,14 +35,15 @@ pub(super) fn assumptions(report: &Report, sources: &SourceMap, look: &Look) -> 
 }
 
 /// What every verdict rests on.
-pub(super) fn ledger(report: &Report, sources: &SourceMap, look: &Look) -> String {
+pub(super) fn ledger(report: &Report, page: &Page<'_>) -> String {
+    let look = page.look;
     if report.ledger.is_empty() {
         return String::new();
     }
     let shown = if look.detail == Detail::Full { report.ledger.len() } else { LEDGER_MAX };
     let mut out = format!("{}\n", look.paint(Tone::Strong, "taken for granted:"));
     for entry in report.ledger.iter().take(shown) {
-        out.push_str(&paragraph("  - ", 4, &with_place(&entry.text, entry.span, sources, look)));
+        out.push_str(&paragraph("  - ", 4, &page.with_place(&entry.text, entry.span)));
     }
     let more = report.ledger.len().saturating_sub(shown);
     if more > 0 {

@@ -85,7 +85,8 @@ fn long_paths_take_several_rows() {
         let look = Look { unicode, ..Look::PLAIN };
         let mut out = path::render(&leg, &look);
         out.push_str(
-            &hops::Table::new(std::slice::from_ref(&leg), &SourceMap::default(), &look).render(0, &look),
+            &hops::Table::new(std::slice::from_ref(&leg), &Page::plain(&SourceMap::default(), &look))
+                .render(0, &look),
         );
         assert!(out.lines().all(|line| columns(line) <= WIDTH), "{out}");
         insta::assert_snapshot!(format!("long_path_{}", if unicode { "unicode" } else { "ascii" }), out);
@@ -125,4 +126,53 @@ fn traces_and_listings() {
         ],
     };
     insta::assert_snapshot!("listing", listing(&listed, &sources, &Look::PLAIN));
+}
+
+#[test]
+fn of_many_errors_the_first_are_shown() {
+    let mut sources = SourceMap::default();
+    let id = sources.add("t", "x\n".repeat(1000));
+    let all: Vec<Diagnostic> = (0..1000)
+        .map(|line| Diagnostic::error(crate::diag::Code::Syntax, Span::new(id, 2 * line, 2 * line + 1), "no"))
+        .collect();
+    let out = errors(&all, &sources, &Look::PLAIN);
+    assert!(out.ends_with("\n1000 errors (800 more are in the format json); nothing was decided\n"), "{out}");
+    assert_eq!(out.matches("error[syntax]").count(), SHOWN_MAX);
+}
+
+#[test]
+fn segments_that_say_nothing_are_left_out() {
+    let mut leg = fixture::long_path();
+    leg.hops.truncate(5);
+    let arrive = |text: &str| crate::verdict::Step {
+        stage: "arrive",
+        text: text.to_owned(),
+        span: None,
+        opening: false,
+    };
+    let receiver = format!("{}:et-0/0/1", leg.hops[2].place);
+    let dull = |steps: Vec<crate::verdict::Step>, countries: &[&str]| {
+        let mut hops = leg.hops.clone();
+        hops[1].steps = steps;
+        hops[1].countries = countries.iter().map(|country| (*country).to_owned()).collect();
+        path::is_dull(&hops, 1)
+    };
+    assert!(dull(vec![], &["NO"]) && dull(vec![], &[]));
+    assert!(dull(vec![arrive(&format!("sent to {receiver}"))], &["NO"]));
+    assert!(dull(vec![arrive(&format!("10.0.0.1 is {receiver}"))], &["NO"]));
+    assert!(!dull(vec![], &["NO", "DK"]), "it crosses a border");
+    assert!(!dull(vec![arrive(&format!("the adversary on the segment can draw it to {receiver}"))], &["NO"]));
+    assert!(!dull(vec![arrive("sent to somebody:else")], &["NO"]));
+    assert!(!path::is_dull(&leg.hops, 0) && !path::is_dull(&leg.hops, 4), "ends are never dull");
+}
+
+#[test]
+fn a_finding_without_a_path_can_be_told() {
+    let Story { sources, mut report } = fixture::story();
+    for finding in report.judgements.iter_mut().flat_map(|judgement| &mut judgement.findings) {
+        finding.legs.clear();
+    }
+    report.judgements[0].findings.clear();
+    let out = super::report(&[report], &sources, &Look::PLAIN);
+    assert!(out.contains("violated: cde-isolated") && !out.contains("reproduce"), "{out}");
 }

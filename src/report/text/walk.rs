@@ -1,7 +1,7 @@
 //! The walks of given packets, and what a selector selects.
 
 use super::evidence::legs;
-use super::{path, place};
+use super::{Page, path};
 use crate::report::listing::{Listed, Listing};
 use crate::report::safe::columns;
 use crate::report::style::{Look, Tone, paragraph};
@@ -10,6 +10,7 @@ use crate::source::SourceMap;
 
 /// Writes the walks of given packets.
 pub fn trace(trace: &Trace, sources: &SourceMap, look: &Look) -> String {
+    let page = Page::plain(sources, look);
     let mut blocks: Vec<String> = Vec::new();
     for (index, traced) in trace.packets.iter().enumerate() {
         if trace.packets.len() > 1 {
@@ -21,7 +22,7 @@ pub fn trace(trace: &Trace, sources: &SourceMap, look: &Look) -> String {
                 blocks.push(format!("{}\n", look.paint(Tone::Dim, &title)));
             }
             blocks.push(path::render(&walk.leg, look));
-            blocks.extend(legs(std::slice::from_ref(&walk.leg), sources, look));
+            blocks.extend(legs(std::slice::from_ref(&walk.leg), &page));
             blocks.push(end(walk, look));
         }
         if traced.walks.is_empty() {
@@ -52,6 +53,7 @@ fn end(walk: &Walk, look: &Look) -> String {
 
 /// Writes what a selector selects, the certain places first.
 pub fn listing(listing: &Listing, sources: &SourceMap, look: &Look) -> String {
+    let page = Page::plain(sources, look);
     let mut out = String::new();
     for (certain, title) in [(true, "certainly"), (false, "only possibly")] {
         let places: Vec<&Listed> = listing.places.iter().filter(|place| place.certain == certain).collect();
@@ -60,8 +62,7 @@ pub fn listing(listing: &Listing, sources: &SourceMap, look: &Look) -> String {
         let width = places.iter().map(|place| columns(&label(place, look))).max().unwrap_or(0);
         for listed in places {
             let head = format!("  {}  ", look.cell(Some(Tone::Strong), &label(listed, look), width));
-            let at =
-                listed.span.map_or(String::new(), |span| format!(" ({})", place(span, sources, look, 40)));
+            let at = listed.span.map_or(String::new(), |span| format!(" ({})", page.place(span, 40)));
             out.push_str(&paragraph(&head, width + 4, &format!("{}{at}", look.clean(&listed.about))));
         }
     }

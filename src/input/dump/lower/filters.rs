@@ -1,65 +1,43 @@
 //! The filters of a node: from its own files, with everything that they leave open.
 
+use super::{EVERY_STAGE, Lowering, bind};
 use crate::header::{AddressRange, Family};
 use crate::input::dump::iptables::{Ruleset, Side, TypeTest};
-use crate::input::dump::{DeviceDump, Doubt, DumpedAction, Given, LinkKind, RouteDump};
+use crate::input::dump::{DeviceDump, Doubt, DumpedAction, Given, LinkKind, RouteDump, Setting, SysctlDump};
+use crate::model::build::{NetworkBuilder, NodeSpec};
 use crate::model::filter::name_fits;
-use crate::model::{Action, Chain, Filter, LedgerEntry, Match, Rule, Stage, Test, Unknown, UnknownId};
+use crate::model::{Action, Filter, Hook, Match, State, Test, Unknown, UnknownId};
 use crate::source::Span;
 use std::collections::BTreeMap;
-
-/// What the files of a node filter.
-#[derive(Debug, Default)]
-pub struct NodeFilters {
-    /// The filters, with what they bind.
-    pub filters: Vec<LoweredFilter>,
-    /// Why the node may do anything with a packet that reaches it (translate, copy, wrap, divert): a *may*
-    /// reading must let it send anything anywhere then.
-    pub havoc: Vec<UnknownId>,
-    /// What the ledger should name.
-    pub ledger: Vec<LedgerEntry>,
-}
-
-/// A filter and the stages that it binds.
-#[derive(Debug)]
-pub struct LoweredFilter {
-    /// The filter; its unknowns have the numbers that were given out.
-    pub filter: Filter,
-    /// The family that it binds; `None` is both.
-    pub family: Option<Family>,
-    /// Which chain binds at which stage of the node, in the order of the walk.
-    pub hooks: Vec<(Stage, usize)>,
-}
 
 /// The VRFs of a node, as far as names go. In forwarding and local delivery the kernel shows a rule the VRF's
 /// device in place of a member, so that a name in a rule may mean another interface than it says.
 #[derive(Debug, Clone, Default)]
-pub struct Vrfs {
+struct Vrfs {
     /// The interfaces that belong to a VRF.
-    pub members: Vec<String>,
+    members: Vec<String>,
     /// The devices of the VRFs.
-    pub devices: Vec<String>,
+    devices: Vec<String>,
     /// Whether `devices` is complete. A topology names VRFs, not their devices.
-    pub known: bool,
+    known: bool,
     /// The interfaces that belong to none.
-    pub others: Vec<String>,
+    others: Vec<String>,
 }
 
 impl Vrfs {
-    /// Those that the address dump shows.
-    pub fn of(dump: &DeviceDump) -> Vrfs {
-        let mut vrfs = Vrfs { known: true, ..Vrfs::default() };
-        let links = dump.addresses.read().map_or(&[][..], |addresses| &addresses.links);
-        let is_vrf = |name: &str| {
-            links.iter().any(|link| link.name.value == name && matches!(link.kind, LinkKind::Vrf { .. }))
+    /// Those of a node whose links have been taken from its dump, if there is one.
+    fn of(dump: &DeviceDump, node: &NodeSpec) -> Vrfs {
+        let mut vrfs = Vrfs { known: dump.addresses.read().is_some(), ..Vrfs::default() };
+        let is_device = |name: &str| {
+            let link = dump.links().iter().find(|link| link.name.value == name);
+            link.is_some_and(|link| matches!(link.kind, LinkKind::Vrf { .. }))
         };
-        for link in links {
-            let name = link.name.value.clone();
-            let enslaved = link.master.as_ref().is_some_and(|master| is_vrf(&master.value));
-            match link.kind {
-                LinkKind::Vrf { .. } => vrfs.devices.push(name),
-                _ if enslaved => vrfs.members.push(name),
-                _ => vrfs.others.push(name),
+        for interface in &node.interfaces {
+            let name = interface.name.value.clone();
+            match interface.vrf {
+                Some(_) if is_device(&name) => vrfs.devices.push(name),
+                Some(_) => vrfs.members.push(name),
+                None => vrfs.others.push(name),
             }
         }
         vrfs
@@ -73,90 +51,86 @@ impl Vrfs {
     }
 }
 
-/// Lowers what a node's files filter.
-///
-/// `config` is where the description names the files: the place of everything that they do not say. Nothing
-/// is missing of IPv6 if `ipv6_runs` is false. `alloc` numbers unknowns.
-pub fn filters(
-    dump: &DeviceDump,
-    vrfs: &Vrfs,
-    config: Span,
-    ipv6_runs: bool,
-    alloc: &mut dyn FnMut(Unknown) -> UnknownId,
-) -> NodeFilters {
-    let mut out = NodeFilters::default();
-    let [v4, v6] = [&dump.iptables, &dump.ip6tables];
-    let nft = nft_doubts(dump, config);
-    for doubt in &nft {
-        out.not_understood(doubt, None, alloc);
-    }
-    let tracked = [v4, v6].map(|given| given.read().is_some_and(|ruleset| ruleset.filter.tracks));
-    for (family, given) in [(Family::V4, v4), (Family::V6, v6)] {
-        match given {
-            Given::Read(ruleset) => {
-                let translates = !nft.is_empty() || !ruleset.havoc.is_empty();
-                let blind = tracked.contains(&true) && !ruleset.filter.tracks;
-                let routes = dump.routes.read();
-                let ids = BTreeMap::new();
-                let mut lowering = Renumber { ruleset, vrfs, routes, translates, blind, alloc, ids };
-                let filter = lowering.filter();
-                out.havoc.extend(ruleset.havoc.iter().map(|doubt| alloc(doubt.to_unknown())));
-                out.ledger.extend(ruleset.ledger.iter().cloned());
-                out.filters.push(LoweredFilter {
-                    filter,
-                    family: Some(family),
-                    hooks: ruleset.hooks.clone(),
-                });
+impl Lowering<'_> {
+    /// Takes the filters from the dumps. Nothing is missing of IPv6 if it does not run.
+    pub(super) fn filters(&mut self, node: &mut NodeSpec, ipv6_runs: bool) {
+        let dump = self.dump;
+        let [v4, v6] = [&dump.iptables, &dump.ip6tables];
+        if let Some(policy) = self.beside.policy {
+            if !(v4.is_absent() && v6.is_absent() && dump.nftables.is_absent()) {
+                let message = "the filters of the node come from its dump".to_owned();
+                let help = "take out the policy, or take the filters out of `config`";
+                self.conflict(policy, message, self.beside.config, help);
             }
-            Given::Absent if family == Family::V4 || ipv6_runs => {
-                let (key, command) = match family {
-                    Family::V4 => ("iptables", "iptables-save"),
-                    Family::V6 => ("ip6tables", "ip6tables-save"),
-                };
-                let doubt = Doubt::havoc(format!("which {family} packets iptables filters"), config)
-                    .settled_by(format!("`{key}:` in `config`, with the dump of `{command}`, or `none`"));
-                out.not_understood(&doubt, Some(family), alloc);
+            return;
+        }
+        let nft = self.nft_doubts();
+        for doubt in &nft {
+            self.doubt_packets(node, doubt, None, &EVERY_STAGE);
+        }
+        for doubt in dump.links().iter().flat_map(|link| &link.doubts).filter(|doubt| doubt.havoc) {
+            self.doubt_packets(node, doubt, None, &EVERY_STAGE);
+        }
+        for (family, given) in [(Family::V4, v4), (Family::V6, v6)] {
+            match given {
+                Given::Read(ruleset) => self.ruleset(node, ruleset, !nft.is_empty()),
+                Given::Absent if family == Family::V4 || ipv6_runs => {
+                    let (key, command) = match family {
+                        Family::V4 => ("iptables", "iptables-save"),
+                        Family::V6 => ("ip6tables", "ip6tables-save"),
+                    };
+                    let doubt =
+                        Doubt::havoc(format!("which {family} packets iptables filters"), self.beside.config)
+                            .settled_by(format!(
+                                "`{key}:` in `config`, with the dump of `{command}`, or `none`"
+                            ));
+                    self.doubt_packets(node, &doubt, Some(family), &EVERY_STAGE);
+                }
+                Given::Absent | Given::Empty(_) => {}
             }
-            Given::Absent | Given::Empty(_) => {}
         }
     }
-    let links = dump.addresses.read().map_or(&[][..], |addresses| &addresses.links);
-    for doubt in links.iter().flat_map(|link| &link.doubts).filter(|doubt| doubt.havoc) {
-        out.not_understood(doubt, None, alloc);
-    }
-    out
-}
 
-/// What nftables may do beside the tables of iptables.
-fn nft_doubts(dump: &DeviceDump, config: Span) -> Vec<Doubt> {
-    match &dump.nftables {
-        Given::Read(nft) => nft.doubts(dump.iptables.read(), dump.ip6tables.read()),
-        Given::Empty(_) => Vec::new(),
-        Given::Absent => {
-            let settle = "`nftables:` in `config`, with the dump of `nft -j list ruleset`, or `none`";
-            vec![Doubt::havoc("what nftables does beside iptables", config).settled_by(settle)]
+    fn ruleset(&mut self, node: &mut NodeSpec, ruleset: &Ruleset, nft_may_translate: bool) {
+        let dump = self.dump;
+        let both = [&dump.iptables, &dump.ip6tables].into_iter().filter_map(Given::read);
+        let tracked = both.clone().any(|ruleset| ruleset.filter.tracks);
+        let vrfs = Vrfs::of(dump, node);
+        let helpers = dump.sysctl.read().map_or(Setting::Unsaid, SysctlDump::connection_helpers);
+        for doubt in &ruleset.havoc {
+            self.unknown(doubt);
+        }
+        let mut renumber = Renumber {
+            ruleset,
+            vrfs: &vrfs,
+            routes: dump.routes.read(),
+            translates: nft_may_translate || !ruleset.havoc.is_empty(),
+            blind: tracked && !ruleset.filter.tracks,
+            helpers: if let Setting::On(span) = helpers { Some(span) } else { None },
+            builder: self.builder,
+            ids: BTreeMap::new(),
+        };
+        let filter = renumber.filter();
+        let filter = self.builder.add_filter(filter);
+        for entry in &ruleset.ledger {
+            self.builder.add_ledger(entry.clone());
+        }
+        for (stage, chain) in &ruleset.hooks {
+            bind(node, *stage, Hook { filter, chain: *chain, family: Some(ruleset.family) });
         }
     }
-}
 
-impl NodeFilters {
-    /// Adds what may do anything: a filter that may accept, drop or pass any packet, and the havoc.
-    fn not_understood(
-        &mut self,
-        doubt: &Doubt,
-        family: Option<Family>,
-        alloc: &mut dyn FnMut(Unknown) -> UnknownId,
-    ) {
-        let id = alloc(doubt.to_unknown());
-        self.havoc.push(id);
-        let span = doubt.span;
-        let name = "not understood".to_owned();
-        let action = Action::Unknown(id);
-        let rule = Rule { name: "1".to_owned(), span, matches: Vec::new(), action, opens: true };
-        let chain = Chain { name: name.clone(), span, rules: vec![rule], policy: Some(Action::Accept) };
-        let filter = Filter { name, span, chains: vec![chain], tracks: false };
-        let hooks = [Stage::Input, Stage::Forward, Stage::Output].map(|stage| (stage, 0)).to_vec();
-        self.filters.push(LoweredFilter { filter, family, hooks });
+    /// What nftables may do beside the tables of iptables.
+    fn nft_doubts(&self) -> Vec<Doubt> {
+        match &self.dump.nftables {
+            Given::Read(nft) => nft.doubts(self.dump.iptables.read(), self.dump.ip6tables.read()),
+            Given::Empty(_) => Vec::new(),
+            Given::Absent => {
+                let settle = "`nftables:` in `config`, with the dump of `nft -j list ruleset`, or `none`";
+                let what = "what nftables does beside iptables";
+                vec![Doubt::havoc(what, self.beside.config).settled_by(settle)]
+            }
+        }
     }
 }
 
@@ -169,7 +143,9 @@ struct Renumber<'a> {
     translates: bool,
     /// Whether the model takes the device for one that reassembles, though packets of this family may not be.
     blind: bool,
-    alloc: &'a mut dyn FnMut(Unknown) -> UnknownId,
+    /// Where it says that connection tracking helpers attach themselves.
+    helpers: Option<Span>,
+    builder: &'a mut NetworkBuilder,
     ids: BTreeMap<UnknownId, UnknownId>,
 }
 
@@ -205,7 +181,7 @@ impl Renumber<'_> {
         }
         let fallback = || Unknown { what: String::new(), span: None, settle: String::new() };
         let unknown = self.ruleset.unknowns.get(local.index()).cloned().unwrap_or_else(fallback);
-        let id = (self.alloc)(unknown);
+        let id = self.builder.add_unknown(unknown);
         self.ids.insert(local, id);
         id
     }
@@ -261,6 +237,17 @@ impl Renumber<'_> {
             Test::InName(pattern) | Test::OutName(pattern) if self.vrfs.blur(pattern) => {
                 one.test = Test::Unknown(self.blurred(&pattern.clone(), one.span));
             }
+            Test::State(states) if states.contains(&State::Related) => {
+                if let Some(span) = self.helpers {
+                    // A helper admits connections that no rule names, as related ones.
+                    let what = "which further connections helpers admit".to_owned();
+                    let settle = "`net.netfilter.nf_conntrack_helper = 0`".to_owned();
+                    let helped = self.builder.add_unknown(Unknown { what, span: Some(span), settle });
+                    let each = [one.test.clone(), Test::Unknown(helped)];
+                    let any = each.map(|test| Match { test, negated: false, span: one.span });
+                    one.test = Test::Any(any.to_vec());
+                }
+            }
             Test::Fragment(_) if self.blind => {
                 if let Some(id) = self.ruleset.reassembly {
                     one.test = Test::Unknown(self.id(id));
@@ -297,7 +284,7 @@ impl Renumber<'_> {
 
     fn blurred(&mut self, pattern: &str, span: Span) -> UnknownId {
         let what = format!("whether `{pattern}` is the interface or the VRF that it belongs to");
-        (self.alloc)(Unknown {
+        self.builder.add_unknown(Unknown {
             what,
             span: Some(span),
             settle: "a rule that names no member of a VRF".to_owned(),
@@ -307,6 +294,6 @@ impl Renumber<'_> {
     fn own_address(&mut self, span: Span) -> UnknownId {
         let what = "whether an own address of a VRF counts as local to this rule".to_owned();
         let settle = "a rule that names the addresses".to_owned();
-        (self.alloc)(Unknown { what, span: Some(span), settle })
+        self.builder.add_unknown(Unknown { what, span: Some(span), settle })
     }
 }

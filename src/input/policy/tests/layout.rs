@@ -166,7 +166,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn formatting_keeps_meaning_and_comments_and_once_is_enough(text in text()) {
@@ -184,7 +184,11 @@ proptest! {
     }
 
     #[test]
-    fn a_file_that_is_cut_or_changed_is_read_without_panic(text in text(), at in any::<prop::sample::Index>(), with in "[{}#\"$,\n a]?") {
+    fn a_file_that_is_cut_or_changed_is_read_without_panic(
+        text in text(),
+        at in any::<prop::sample::Index>(),
+        with in "[{}#\"$,\n a]?",
+    ) {
         let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
         let at = places[at.index(places.len())];
         let (before, behind) = text.split_at(at);
@@ -207,7 +211,8 @@ policy p{ # opened
    rule a{accept from $db  to any service {tcp/80, # web
      tcp/443} }
 
-   rule b { permit from { 10.1.0.0/24, 10.1.1.0/24, 10.1.2.0/24 } to { 192.0.2.0/28, 198.51.100.0/28, 203.0.113.0/28 } log }
+   rule b { permit from { 10.1.0.0/24, 10.1.1.0/24, 10.1.2.0/24 }
+     to { 192.0.2.0/28, 198.51.100.0/28, 203.0.113.0/28 } log }
    rule c { pass state established,related flags syn/syn,ack service icmp6/135 }
    # last
 }";

@@ -45,7 +45,12 @@ impl Names for World {
     }
 
     fn labelled(&self, key: &str, value: &str) -> Option<Vec<AddressRange>> {
-        (key == "pci" && value == "cde").then(|| vec![range("10.1.0.20"), range("10.1.0.21")])
+        let known = key == "pci" && (value == "cde" || value == "dumped");
+        known.then(|| vec![range("10.1.0.20"), range("10.1.0.21")])
+    }
+
+    fn label_is_open(&self, _: &str, value: &str) -> bool {
+        value == "dumped"
     }
 
     fn label_names(&self) -> Vec<String> {
@@ -201,4 +206,14 @@ fn labels_and_vrfs_are_looked_up() {
     let filter = filter("policy p { default deny rule a { allow from label pci=cde vrf mgmt } }");
     let nodes = AddressRange { low: range("10.1.0.20").low, high: range("10.1.0.21").high };
     assert_eq!(tests(&filter, "a"), [(true, Test::Source(vec![nodes])), (true, Test::InVrf(VrfId(0)))]);
+}
+
+#[test]
+fn addresses_that_only_the_device_shows_are_not_known() {
+    let text = "policy p { default deny rule a { allow to not label pci=dumped } }";
+    let (lowered, world, _) = lower_all(text, None);
+    let nodes = AddressRange { low: range("10.1.0.20").low, high: range("10.1.0.21").high };
+    let expected = [(false, Test::Destination(vec![nodes])), (false, Test::Unknown(UnknownId(0)))];
+    assert_eq!(tests(&lowered[0].filter, "a"), expected);
+    assert_eq!(world.unknowns.len(), 1);
 }

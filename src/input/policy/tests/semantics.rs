@@ -1,7 +1,7 @@
 //! What rules mean, against a naive reading of their text: sets, negations and `self` in each chain.
 
 use super::*;
-use crate::model::Match;
+use crate::model::{Match, Rule};
 use proptest::prelude::*;
 use std::net::IpAddr;
 
@@ -109,15 +109,18 @@ proptest! {
         family in 0..2_usize,
         picks in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
     ) {
-        let text = format!("define f = {}\npolicy p {{ default deny rule a {{ allow from $f to {} }} }}", from.text(), to.text());
+        let rule = format!("rule a {{ allow from $f to {} }}", to.text());
+        let text = format!("define f = {}\npolicy p {{ default deny {rule} }}", from.text());
         let (lowered, _, diagnostics) = lower_all(&text, None);
         // A packet has both addresses of one family.
         let address = |pick: prop::sample::Index| pick.get(ADDRESSES[family]).parse::<IpAddr>().unwrap();
         let addresses = (address(picks.0), address(picks.1));
         let never = diagnostics.has_errors();
         for part in Part::ALL {
-            let source = End { zone: zones.0.filter(|_| part != Part::Output), address: addresses.0, is_own: part == Part::Output };
-            let destination = End { zone: zones.1.filter(|_| part != Part::Input), address: addresses.1, is_own: part == Part::Input };
+            let (is_output, is_input) = (part == Part::Output, part == Part::Input);
+            let source = End { zone: zones.0.filter(|_| !is_output), address: addresses.0, is_own: is_output };
+            let destination =
+                End { zone: zones.1.filter(|_| !is_input), address: addresses.1, is_own: is_input };
             let belongs = match part {
                 Part::Forward => true,
                 Part::Input => to.says_self(),
@@ -126,7 +129,8 @@ proptest! {
             let expected = belongs && from.holds(&source) && to.holds(&destination);
             let rules = &lowered[0].filter.chains[part.position()].rules;
             let rule = rules.iter().find(|rule| rule.name == "a");
-            let found = rule.is_some_and(|rule| rule.matches.iter().all(|one| holds(one, &source, &destination)));
+            let all = |rule: &Rule| rule.matches.iter().all(|one| holds(one, &source, &destination));
+            let found = rule.is_some_and(all);
             prop_assert_eq!(found, expected, "{} in {}", &text, part.word());
             prop_assert!(!(never && expected), "said to match never: {text}");
         }

@@ -3,7 +3,7 @@
 use super::owned;
 use crate::claim::selector::{self, Selector};
 use crate::claim::{Claim, Confined, Door, Except, Isolated, OnlyVia, Reachable, Severity, Statement};
-use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::input::decode::{List, Many, Text, shorten};
 use crate::input::service;
 use crate::input::topology::syntax;
@@ -11,14 +11,21 @@ use crate::model::{FilterId, Network, Service};
 use crate::source::{Span, Spanned};
 use std::collections::HashSet;
 
-/// The claims of a description. What is wrong with them is reported, and such claims are missing.
-pub(crate) fn claims(declared: &[syntax::Claim<'_>], network: &Network, out: &mut Diagnostics) -> Vec<Claim> {
-    let mut reader = Reader { network, out };
+/// The claims of a description. What is wrong with them is reported, and such claims are missing. If
+/// `rules_lost`, rules that could not be read are missing from the network and cannot be missed here.
+pub(crate) fn claims(
+    declared: &[syntax::Claim<'_>],
+    network: &Network,
+    rules_lost: bool,
+    out: &mut Diagnostics,
+) -> Vec<Claim> {
+    let mut reader = Reader { network, rules_lost, out };
     declared.iter().filter_map(|claim| reader.claim(claim)).collect()
 }
 
 struct Reader<'r> {
     network: &'r Network,
+    rules_lost: bool,
     out: &'r mut Diagnostics,
 }
 
@@ -195,7 +202,7 @@ impl Reader<'_> {
             );
         };
         let Some((_, found)) = network.nodes_by_id().find(|(_, known)| known.name == node) else {
-            let help = suggest(node, network.nodes.iter().map(|node| node.name.as_str()));
+            let help = self.out.suggest(node, network.nodes.iter().map(|node| node.name.as_str()));
             return self.no_door(
                 Code::UnknownName,
                 door.span,
@@ -207,7 +214,7 @@ impl Reader<'_> {
         match own.clone().find(|id| network.interface(*id).name == interface) {
             Some(id) => Some(Door::Interface(id)),
             None => {
-                let help = suggest(interface, own.map(|id| network.interface(id).name.as_str()));
+                let help = self.out.suggest(interface, own.map(|id| network.interface(id).name.as_str()));
                 self.no_door(
                     Code::UnknownName,
                     door.span,
@@ -233,6 +240,9 @@ impl Reader<'_> {
             .map(FilterId::at)
             .filter(|id| network.filter(*id).name == policy)
             .collect();
+        if filters.is_empty() && self.rules_lost {
+            return None;
+        }
         let [id] = filters[..] else {
             let several = !filters.is_empty();
             let message = match several {
@@ -241,7 +251,7 @@ impl Reader<'_> {
             };
             let help = match several {
                 true => Some("give them different names".to_owned()),
-                false => suggest(policy, network.filters.iter().map(|filter| filter.name.as_str())),
+                false => self.out.suggest(policy, network.filters.iter().map(|filter| filter.name.as_str())),
             };
             return self.no_door(Code::UnknownName, span, message, help);
         };
@@ -253,9 +263,12 @@ impl Reader<'_> {
             .filter(|(_, _, rule)| rule.name == name)
             .map(|(chain, rule, _)| Door::Rule { filter: id, chain, rule })
             .collect();
+        if doors.is_empty() && self.rules_lost {
+            return None;
+        }
         if doors.is_empty() {
             let names: HashSet<&str> = rules.map(|(_, _, rule)| rule.name.as_str()).collect();
-            let help = suggest(name, names);
+            let help = self.out.suggest(name, names);
             return self.no_door(
                 Code::UnknownName,
                 span,

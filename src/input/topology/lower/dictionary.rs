@@ -114,6 +114,12 @@ impl Names for FileNames<'_, '_, '_> {
         Some(nodes.iter().flat_map(|node| self.words.addresses(*node)).collect())
     }
 
+    fn label_is_open(&self, key: &str, value: &str) -> bool {
+        let nodes = self.words.labels.get(&(key, value)).into_iter().flatten();
+        let dumped = |node: &usize| self.words.nodes[*node].node.config.as_ref();
+        nodes.filter_map(dumped).any(|config| config.addresses.is_some())
+    }
+
     fn label_names(&self) -> Vec<String> {
         self.words.labels.keys().map(|(key, value)| format!("{key}={value}")).collect()
     }

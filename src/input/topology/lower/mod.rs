@@ -1,6 +1,7 @@
 //! From the merged description to what the builder takes.
 
 mod claim;
+mod config;
 mod dictionary;
 mod node;
 mod policy;
@@ -8,16 +9,17 @@ mod skeleton;
 mod trust;
 
 pub(crate) use claim::claims;
+pub(crate) use config::Configs;
 
 use super::include::help;
 use super::merge::Merged;
 use super::scalar::{Country, End};
-use super::settle::Settled;
-use super::syntax::{Cabling as CablingWord, Link, Tunnel};
+use super::syntax::{Cabling as CablingWord, Link, Site, Tunnel, Vlan};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::input::decode::{Name, shorten};
+use crate::input::decode::{Name, Named, shorten};
 use crate::model::build::{Cabling, EndSpec, LinkSpec, SiteSpec, TunnelSpec, VlanSpec, VrfSpec, ZoneSpec};
-use crate::source::{Loader, SourceId, SourceMap, Span, Spanned};
+use crate::source::{LoadError, Loader, SourceId, SourceMap, Span, Spanned};
+use std::collections::HashSet;
 use std::path::Path;
 
 pub(crate) use node::node;
@@ -37,7 +39,7 @@ fn owned_name(name: Option<Name<'_>>) -> Option<Spanned<String>> {
 
 /// The sites. Those whose value could not be used are declared too.
 pub(crate) fn sites(merged: &Merged<'_>) -> Vec<SiteSpec> {
-    let site = |entry: &crate::input::decode::Named<'_, super::syntax::Site<'_>>| SiteSpec {
+    let site = |entry: &Named<'_, Site<'_>>| SiteSpec {
         name: owned(entry.name),
         jurisdiction: entry
             .value
@@ -67,15 +69,15 @@ fn texts(labels: &[(Spanned<&str>, Spanned<&str>)]) -> Vec<(String, String)> {
     labels.iter().map(|(key, value)| (key.value.to_owned(), value.value.to_owned())).collect()
 }
 
-/// The VLAN names. One without a usable tag was reported, and counts as tag 1.
+/// The VLAN names. One without a usable tag was reported, and gets one that no other has.
 pub(crate) fn vlans(merged: &Merged<'_>) -> Vec<VlanSpec> {
-    let vlan = |entry: &crate::input::decode::Named<'_, super::syntax::Vlan<'_>>| VlanSpec {
+    let tag = |entry: &Named<'_, Vlan<'_>>| Some(entry.value.as_ref()?.id.as_ref()?.0);
+    let used: HashSet<u16> = merged.vlans.iter().filter_map(tag).map(|tag| tag.value).collect();
+    let mut free = (1..=4094).rev().filter(|tag| !used.contains(tag)).cycle();
+    let mut placeholder = |name: Spanned<&str>| Spanned::new(free.next().unwrap_or(1), name.span);
+    let vlan = |entry: &Named<'_, Vlan<'_>>| VlanSpec {
         name: owned(entry.name),
-        tag: entry
-            .value
-            .as_ref()
-            .and_then(|vlan| vlan.id.as_ref())
-            .map_or(Spanned::new(1, entry.name.span), |tag| tag.0),
+        tag: tag(entry).unwrap_or_else(|| placeholder(entry.name)),
     };
     merged.vlans.iter().map(vlan).collect()
 }
@@ -135,18 +137,14 @@ fn load(
     match loader.read(path) {
         Ok(text) => Some(sources.add(path.display().to_string(), text)),
         Err(error) => {
-            let message = format!("`{}` cannot be read: {error}", shorten(&path.display().to_string()));
-            out.push(Diagnostic::error(Code::File, place, message).help(help(&error)));
+            out.push(refuse(path, place, &error));
             None
         }
     }
 }
 
-/// Reports `config` files, which nothing reads yet.
-pub(crate) fn refuse_config(nodes: &[Settled<'_, '_>], out: &mut Diagnostics) {
-    for config in nodes.iter().filter_map(|node| node.node.config.as_ref()) {
-        let message = "`config` is not built yet: a device's own files";
-        let help = "describe the device in words; a verdict must not seem to take its files into account";
-        out.push(Diagnostic::error(Code::NotBuilt, config.node.span(), message).help(help));
-    }
+/// Why a file cannot be read, at the place that names it.
+fn refuse(path: &Path, place: Span, error: &LoadError) -> Diagnostic {
+    let message = format!("`{}` cannot be read: {error}", shorten(&path.display().to_string()));
+    Diagnostic::error(Code::File, place, message).help(help(error))
 }

@@ -2,7 +2,7 @@
 
 use super::dictionary::{FileNames, Words};
 use super::load;
-use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::input::policy::{File, Lowerer, Part, check_list, filters_output, nats_without_policy, parse};
 use crate::input::topology::include::relative_to;
 use crate::input::topology::merge::Merged;
@@ -236,7 +236,7 @@ fn no_file(name: Spanned<&str>) -> Diagnostic {
 fn missing(file: &File<'_>, one: &Use, out: &mut Diagnostics) {
     let message = format!("`{}` has no `policy {}`", one.file.display(), one.policy);
     let known: Vec<&str> = file.policies().map(|policy| policy.name.value).collect();
-    let help = suggest(&one.policy, known.iter().copied()).unwrap_or_else(|| match one.to {
+    let help = out.suggest(&one.policy, known.iter().copied()).unwrap_or_else(|| match one.to {
         To::Node => format!("add `policy {} {{ … }}` to the file, or write `{{ file, name }}`", one.policy),
         To::Interface(..) => format!("add `policy {} {{ … }}` to the file", one.policy),
     });

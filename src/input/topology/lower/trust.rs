@@ -1,9 +1,11 @@
 //! Which errors of later steps may only follow from errors that were reported already.
 
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::input::decode::{List, Named};
 use crate::input::topology::merge::Merged;
 use crate::input::topology::scalar::End;
-use crate::source::Span;
+use crate::input::topology::syntax::Interface;
+use crate::source::{Span, Spanned};
 use std::collections::HashSet;
 
 /// What could not be read, and so cannot be missed.
@@ -14,6 +16,11 @@ pub(crate) struct Doubtful {
     nodes: Vec<Span>,
     /// Places that refer to such nodes, or that were reported already.
     places: HashSet<Span>,
+}
+
+/// Whether an end of a link could not be read.
+fn lost_ends(ends: &Option<List<'_, Spanned<End<'_>>>>) -> bool {
+    ends.as_ref().is_none_or(|list| list.node.sequence().is_none_or(|items| items.len() > list.items.len()))
 }
 
 impl Doubtful {
@@ -28,7 +35,7 @@ impl Doubtful {
         for entry in &merged.nodes {
             let lost = entry.value.as_ref().is_none_or(|node| {
                 let interfaces = node.interfaces.iter().flat_map(|map| &map.entries);
-                let lost = |named: &crate::input::decode::Named<'_, super::super::syntax::Interface<'_>>| {
+                let lost = |named: &Named<'_, Interface<'_>>| {
                     named.value.as_ref().is_none_or(|interface| interface.broken)
                 };
                 node.broken || interfaces.into_iter().any(lost)
@@ -42,6 +49,13 @@ impl Doubtful {
         let links = merged.links.iter().flat_map(|link| &link.endpoints);
         let tunnels = merged.tunnels.iter().filter_map(|entry| entry.value.as_ref());
         let ends = links.chain(tunnels.flat_map(|tunnel| &tunnel.endpoints)).flat_map(|list| &list.items);
+        doubtful.places.extend(
+            merged.links.iter().filter(|link| lost_ends(&link.endpoints)).map(|link| link.node.span()),
+        );
+        for entry in &merged.tunnels {
+            let lost = entry.value.as_ref().is_none_or(|tunnel| lost_ends(&tunnel.endpoints));
+            doubtful.places.extend(lost.then_some(entry.name.span));
+        }
         for end in ends {
             if let End::Interface { node, interface } = end.value {
                 if names.contains(node.value) {

@@ -26,7 +26,8 @@ pub(super) fn word(text: &str) -> Spanned<String> {
     at(text.to_owned())
 }
 
-/// An interface from words: addresses, and `key=value` for `zone`, `vrf`, `vlan`, `trunk`, `access`, `native`, `master`.
+/// An interface from words: addresses, and `key=value` for the VLAN words, `zone`, `vrf`, `ipv6` and
+/// `master`.
 pub(super) fn interface(name: &str, text: &str) -> InterfaceSpec {
     let mut spec = InterfaceSpec::new(word(name));
     for part in text.split_whitespace() {
@@ -59,7 +60,8 @@ pub(super) fn node(role: &str, name: &str, interfaces: &[(&str, &str)]) -> NodeS
     spec
 }
 
-/// A node with routes from `PREFIX VIA…`, `PREFIX blackhole` or `PREFIX unreachable`, each perhaps with `vrf=NAME`.
+/// A node with routes from `PREFIX VIA…`, `PREFIX blackhole` or `PREFIX unreachable`, each perhaps with
+/// `vrf=NAME`.
 pub(super) fn routed(mut spec: NodeSpec, routes: &[&str]) -> NodeSpec {
     spec.routes.extend(routes.iter().map(|text| route(text)));
     spec

@@ -248,7 +248,8 @@ fn the_ledger_names_open_nodes_and_declared_facts() {
     assert!(texts.contains(&"`antispoof: strict` is declared on 1 interface"), "{texts:?}");
 }
 
-/// A tree of 10,000 devices with ten interfaces each. It has no bound on time; a quadratic step would be felt.
+/// A tree of 10,000 devices with ten interfaces each. It has no bound on time; a quadratic step would be
+/// felt.
 #[test]
 fn ten_thousand_devices() {
     let count = 10_000_usize;

@@ -225,18 +225,20 @@ fn addresses() {
         (
             shared("10.1.0.1/24", "10.1.0.2/16"),
             Code::Address,
-            "`b:eth0` has 10.1.0.2/16 and `a:eth0` has 10.1.0.1/24 on one segment: the networks overlap, but differ",
+            "`b:eth0` has 10.1.0.2/16 and `a:eth0` has 10.1.0.1/24 on one segment: the networks overlap, \
+             but differ",
         ),
         (
             router(&[("eth0", "10.1.0.1/24"), ("eth1", "10.1.0.2/24")]),
             Code::Address,
-            "`r:eth0` and `r:eth1` are on different segments, but their networks 10.1.0.0/24 and 10.1.0.0/24 overlap",
+            "`r:eth0` and `r:eth1` are on different segments, but their networks 10.1.0.0/24 and \
+             10.1.0.0/24 overlap",
         ),
         (
             router(&[("eth0", "10.1.5.1/24 vrf=mgmt"), ("eth1", "10.1.0.2/16 vrf=mgmt")]),
             Code::Address,
-            "`r:eth1` and `r:eth0` are on different segments of VRF `mgmt`, but their networks 10.1.0.0/16 and \
-             10.1.5.0/24 overlap",
+            "`r:eth1` and `r:eth0` are on different segments of VRF `mgmt`, but their networks \
+             10.1.0.0/16 and 10.1.5.0/24 overlap",
         ),
         (
             router(&[("eth0", "10.1.0.0/24")]),

@@ -1,3 +1,7 @@
+//! Descriptions in temporary folders.
+
+mod network;
+
 use super::*;
 
 /// The root of a description that is made of texts.
@@ -32,17 +36,18 @@ fn resolved(files: &[(&str, &str)], name: &str) -> Result<String, Vec<String>> {
     let mut sources = SourceMap::default();
     match resolve(&mut sources, &folder.loader(), Path::new(files[0].0)) {
         Ok(value) => Ok(serde_yaml::to_string(&value).unwrap()),
-        Err(found) => Err(found
-            .sorted()
-            .into_iter()
-            .map(|d| {
-                let place = d.span.map_or("-".to_owned(), |span| sources.place(span));
-                let related: String =
-                    d.related.iter().map(|l| format!(" [{}]", sources.place(l.span))).collect();
-                format!("{place}: {}{related}", d.message)
-            })
-            .collect()),
+        Err(found) => Err(messages(found, &sources)),
     }
+}
+
+/// Each message with its places.
+fn messages(found: Diagnostics, sources: &SourceMap) -> Vec<String> {
+    let one = |found: crate::diag::Diagnostic| {
+        let place = found.span.map_or("-".to_owned(), |span| sources.place(span));
+        let related: String = found.related.iter().map(|l| format!(" [{}]", sources.place(l.span))).collect();
+        format!("{place}: {}{related}", found.message)
+    };
+    found.sorted().into_iter().map(one).collect()
 }
 
 #[test]
