@@ -332,6 +332,9 @@ impl Run<'_, '_> {
     fn route_by_source(&mut self, view: &mut View<'_>, batch: &Batch, packets: Set) {
         let spec = self.network.node(batch.node);
         for sends in &spec.interfaces {
+            if self.is_cut(*sends) {
+                continue;
+            }
             let Some(segment) = self.network.interface(*sends).segment else { continue };
             let forward = view.stage(batch.node, &spec.forward, Some(batch.receiver), Some(*sends));
             let accepted = batch.look.accepts(view, &forward);
