@@ -3,73 +3,20 @@
 //! [`Compiled`] is made once, by all threads, frozen and shared. A [`View`] is one query's private layer over it: it
 //! answers from the base where it can, and compiles by itself what the query changed.
 
-use super::inject;
+use super::facts::{
+    Common, FilterFacts, NodeFacts, SegmentFacts, common, filter_facts, node_facts, segment_facts,
+};
 use super::parallel;
 use super::query::{Cut, Limits};
 use super::routes::{Fib, asks, compile_fib};
-use super::rules::{Accept, Situation, compile_hook, each_test};
-use crate::header::{AddressRange, Family};
+use super::rules::{Accept, Situation, compile_hook};
+use crate::header::Family;
 use crate::model::filter::interface_test;
-use crate::model::{
-    Antispoof, Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, Role, Segment,
-    State, Test,
-};
+use crate::model::{Antispoof, Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State};
 use crate::set::{Field, Frozen, Set, Side, Space};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// What is worth knowing of a filter before it is compiled.
-struct FilterFacts {
-    /// The conditions on interfaces that its rules make.
-    interface_tests: Vec<Test>,
-    uses_state: bool,
-    uses_own: bool,
-}
-
-/// What is worth knowing of a node.
-pub(super) struct NodeFacts {
-    /// Its own addresses.
-    pub(super) own: Vec<AddressRange>,
-    /// Packets from them.
-    pub(super) from_own: Set,
-    /// Packets to them.
-    pub(super) to_own: Set,
-    /// Whether it tracks connections.
-    pub(super) tracks: bool,
-    /// Whether some filter of it asks for the connection state.
-    pub(super) asks_state: bool,
-    /// Whether some filter of it rejects, so that its answers may bear any source.
-    pub(super) rejects: bool,
-}
-
-/// What is worth knowing of a segment.
-pub(super) struct SegmentFacts {
-    /// The interfaces that own an address on it, with their addresses and the packets to them.
-    pub(super) owners: Vec<(InterfaceId, Vec<AddressRange>, Set)>,
-    /// Packets to any of them.
-    pub(super) owned: Set,
-    /// Packets to groups: multicast and broadcast.
-    pub(super) group: Set,
-    /// The interface of the internet, if it is attached.
-    pub(super) internet: Option<InterfaceId>,
-}
-
-/// Sets that every run needs.
-pub(super) struct Common {
-    /// Packets of each family.
-    pub(super) families: [Set; 2],
-    /// See [`inject::martians`].
-    pub(super) martians: Set,
-    /// See [`inject::certainly_new`].
-    pub(super) certainly_new: Set,
-    /// See [`inject::icmp_errors`].
-    pub(super) icmp_errors: Set,
-    /// Packets to groups as an interface without a segment sees them.
-    pub(super) multicast: Set,
-    /// Packets from or to link-local addresses of IPv6.
-    pub(super) link_local: Set,
-}
 
 /// A hook as its rules see it: interfaces that no rule tells apart are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -447,68 +394,4 @@ fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> 
         return incoming.map_or(u64::MAX, |id| (1 << 63) | u64::from(id.0));
     }
     rules.iter().enumerate().fold(0, |bits, (index, rule)| bits | (u64::from(asks(rule, incoming)) << index))
-}
-
-fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
-    let mut interface_tests: Vec<Test> = Vec::new();
-    let mut uses_own = false;
-    let mut uses_state = false;
-    each_test(filter, &mut |test| match test {
-        Test::InZone(_) | Test::OutZone(_) | Test::InVrf(_) | Test::InName(_) | Test::OutName(_)
-            if !interface_tests.contains(test) =>
-        {
-            interface_tests.push(test.clone());
-        }
-        Test::SourceIsOwn | Test::DestinationIsOwn => uses_own = true,
-        Test::State(_) => uses_state = true,
-        _ => {}
-    });
-    FilterFacts { interface_tests, uses_state, uses_own }
-}
-
-fn common(space: &mut Space) -> Common {
-    let from = space.prefix(Side::Src, LINK_LOCAL_V6);
-    let to = space.prefix(Side::Dst, LINK_LOCAL_V6);
-    Common {
-        families: Family::ALL.map(|family| space.family(family)),
-        martians: inject::martians(space),
-        certainly_new: inject::certainly_new(space),
-        icmp_errors: inject::icmp_errors(space),
-        multicast: space.addresses(Side::Dst, &inject::multicast()),
-        link_local: space.union(from, to),
-    }
-}
-
-fn node_facts(space: &mut Space, network: &Network, filters: &[FilterFacts], id: NodeId) -> NodeFacts {
-    let hooks = network.hooks(id);
-    let facts = || hooks.iter().map(|hook| &filters[hook.filter.index()]);
-    let own: Vec<AddressRange> = network.own_addresses(id).map(AddressRange::single).collect();
-    NodeFacts {
-        from_own: space.addresses(Side::Src, &own),
-        to_own: space.addresses(Side::Dst, &own),
-        own,
-        tracks: hooks.iter().any(|hook| network.filter(hook.filter).tracks),
-        asks_state: facts().any(|f| f.uses_state),
-        rejects: network.rejects(id),
-    }
-}
-
-fn segment_facts(space: &mut Space, network: &Network, segment: &Segment) -> SegmentFacts {
-    let mut owners = Vec::new();
-    for id in &segment.attached {
-        let addresses = network.interface(*id).addresses.iter();
-        let own: Vec<_> = addresses.map(|a| AddressRange::single(a.net.addr())).collect();
-        if !own.is_empty() {
-            let to = space.addresses(Side::Dst, &own);
-            owners.push((*id, own, to));
-        }
-    }
-    let all: Vec<AddressRange> = owners.iter().flat_map(|(_, own, _)| own.iter().copied()).collect();
-    let is_internet = |id: &&InterfaceId| network.node(network.interface(**id).node).role == Role::Internet;
-    SegmentFacts {
-        owned: space.addresses(Side::Dst, &all),
-        group: space.addresses(Side::Dst, &inject::groups(network, segment)),
-        internet: segment.attached.iter().find(is_internet).copied(),
-        owners,
-    }
 }

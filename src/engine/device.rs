@@ -51,6 +51,15 @@ struct Causes {
     fresh: Vec<Set>,
 }
 
+impl Causes {
+    /// Notes packets that are answered with an error on their way through. An error about a packet of an open connection
+    /// belongs to that connection.
+    fn in_passing(&mut self, look: Look, packets: Set) {
+        let list = if look.is_open() { &mut self.delivered } else { &mut self.fresh };
+        list.push(packets);
+    }
+}
+
 /// Group destinations as an interface sees them.
 pub(super) fn group_at(view: &View<'_>, interface: InterfaceId) -> Set {
     let compiled = view.compiled;
@@ -99,9 +108,8 @@ impl Run<'_, '_> {
             if admitted.is_empty() {
                 continue;
             }
-            if !look.is_open() {
-                causes.fresh.push(self.unroutable(view, node, receiver, admitted));
-            }
+            let unroutable = self.unroutable(view, node, receiver, admitted);
+            causes.in_passing(look, unroutable);
             let checked = self.check_sources(view, receiver, admitted);
             let batch = Batch { node, receiver, look, packets: checked, opens: ingress.opens };
             self.split(view, &batch, &mut causes);
@@ -216,9 +224,6 @@ impl Run<'_, '_> {
         let accepted = batch.look.accepts(view, &input);
         let delivered = view.space.intersect(local, accepted);
         self.local(view, batch, delivered, &input);
-        if batch.look.is_open() {
-            causes.delivered.push(batch.packets);
-        }
         causes.delivered.push(delivered);
         if rejects {
             causes.fresh.push(local);
@@ -234,9 +239,7 @@ impl Run<'_, '_> {
         if away.is_empty() {
             return;
         }
-        if !batch.look.is_open() {
-            causes.fresh.push(away);
-        }
+        causes.in_passing(batch.look, away);
         self.forward(view, batch, away);
     }
 
@@ -330,6 +333,9 @@ impl Run<'_, '_> {
     fn route_by_source(&mut self, view: &mut View<'_>, batch: &Batch, packets: Set) {
         let spec = self.network.node(batch.node);
         for sends in &spec.interfaces {
+            if self.is_cut(*sends) {
+                continue;
+            }
             let Some(segment) = self.network.interface(*sends).segment else { continue };
             let forward = view.stage(batch.node, &spec.forward, Some(batch.receiver), Some(*sends));
             let accepted = batch.look.accepts(view, &forward);

@@ -10,13 +10,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// Every packet that the sender at a place may send under a query.
 pub(super) fn packets(view: &mut View<'_>, query: &Query, place: Place) -> Set {
-    let wanted = wanted(&mut view.space, query);
     if !query.own_sources {
-        return wanted;
+        return Set::FULL;
     }
     let own = own_sources(view.compiled.network, query, place);
-    let own = view.space.addresses(Side::Src, &own);
-    view.space.intersect(wanted, own)
+    view.space.addresses(Side::Src, &own)
 }
 
 /// The addresses that a sender at a place may call its own.
@@ -27,7 +25,7 @@ pub fn own_sources(network: &Network, query: &Query, place: Place) -> Vec<Addres
     }
 }
 
-/// The packets that count for a query.
+/// The packets of honest senders that count for a query.
 pub(super) fn wanted(space: &mut Space, query: &Query) -> Set {
     let services = super::rules::services_set(space, &query.services);
     if query.destinations.is_empty() {

@@ -7,6 +7,7 @@
 mod compiled;
 mod device;
 mod endings;
+mod facts;
 mod inject;
 mod pair;
 mod parallel;

@@ -92,6 +92,7 @@ fn question(compiled: &Compiled<'_>, pair: &Pair<'_>) -> Query {
         reading: pair.reading,
         footholds: none.clone(),
         honest: vec![pair.from, pair.to],
+        talkers: Vec::new(),
         accomplices: none,
         forged: vec![false; network.segments.len()],
         destinations: compiled.nodes[pair.to.index()].own.clone(),

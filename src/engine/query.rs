@@ -124,13 +124,15 @@ pub struct Query {
     pub footholds: Places,
     /// Nodes that send packets with their own addresses through their own filters.
     pub honest: Vec<NodeId>,
+    /// Nodes that, besides those, send with their own addresses in order to open connections.
+    pub talkers: Vec<NodeId>,
     /// Where accomplices stand: what they send only opens connections.
     pub accomplices: Places,
     /// Segments on which the adversary decides who receives a packet (forged ARP), unless neighbours are static.
     pub forged: Vec<bool>,
-    /// Only packets to these destinations count; empty is any.
+    /// Honest senders that count send to these destinations only; empty is any.
     pub destinations: Vec<AddressRange>,
-    /// Only packets of these services count; empty is any.
+    /// Honest senders that count send these services only; empty is any.
     pub services: Vec<Service>,
     /// Whether the adversary uses only addresses of its own.
     pub own_sources: bool,

@@ -169,7 +169,8 @@ impl<'q, 'c> Run<'q, 'c> {
             match place {
                 Place::Segment(id) => self.put_to_all(view, id, packets, None, step),
                 Place::Node(id) => {
-                    for interface in self.network.node(id).interfaces.clone() {
+                    let own = self.network.node(id).interfaces.iter().copied();
+                    for interface in own.filter(|own| !self.is_cut(*own)).collect::<Vec<_>>() {
                         if let Some(segment) = self.network.interface(interface).segment {
                             self.put_to_all(view, segment, packets, Some(interface), step);
                         }
@@ -423,6 +424,9 @@ impl<'q, 'c> Run<'q, 'c> {
                 any_destination: false,
             };
             for interface in spec.interfaces.iter().filter(|i| **i != receiver) {
+                if self.is_cut(*interface) {
+                    continue;
+                }
                 if let Some(segment) = self.network.interface(*interface).segment {
                     self.put_to_all(view, segment, packets, Some(*interface), step);
                 }
@@ -434,7 +438,8 @@ impl<'q, 'c> Run<'q, 'c> {
             return;
         }
         let step = Step::Beyond { receiver, cause: packets };
-        for interface in &spec.interfaces {
+        let own: Vec<InterfaceId> = spec.interfaces.iter().copied().filter(|i| !self.is_cut(*i)).collect();
+        for interface in &own {
             if let Some(segment) = self.network.interface(*interface).segment {
                 self.put_to_all(view, segment, Set::FULL, Some(*interface), step);
             }
@@ -445,6 +450,9 @@ impl<'q, 'c> Run<'q, 'c> {
     fn across_the_internet(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) {
         let node = self.network.interface(receiver).node;
         for interface in self.network.node(node).interfaces.iter().filter(|i| **i != receiver) {
+            if self.is_cut(*interface) {
+                continue;
+            }
             let Some(segment) = self.network.interface(*interface).segment else { continue };
             let step = Step::Sent {
                 receiver,

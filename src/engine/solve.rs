@@ -49,9 +49,15 @@ pub struct Reached<'c> {
     view: View<'c>,
     segments: Vec<Set>,
     nodes: Vec<Set>,
+    opened: Vec<Set>,
 }
 
 impl Reached<'_> {
+    /// Whether a packet opens a connection at a node.
+    pub fn opened(&self, node: NodeId, packet: &Packet) -> bool {
+        self.view.space.contains(self.opened[node.index()], packet)
+    }
+
     /// Whether a packet arrives at a place.
     pub fn contains(&self, place: Place, packet: &Packet) -> bool {
         let set = match place {
@@ -75,7 +81,7 @@ pub fn explore<'c>(compiled: &'c Compiled<'c>, query: &Query, limits: Limits) ->
     run.related.clone_from(&openers.related);
     start_counted(&mut view, &mut run);
     run.settle(&mut view)?;
-    Ok(Reached { segments: run.on_segment, nodes: run.delivered, view })
+    Ok(Reached { segments: run.on_segment, nodes: run.delivered, opened: openers.opened, view })
 }
 
 fn start_counted(view: &mut View<'_>, run: &mut Run<'_, '_>) {
@@ -129,7 +135,7 @@ fn openers(query: &Query, network: &crate::model::Network) -> Vec<NodeId> {
             .filter(|(_, node)| node.role != crate::model::Role::Internet)
             .map(|(id, _)| id)
             .collect(),
-        Reading::Must => query.honest.clone(),
+        Reading::Must => query.honest.iter().chain(&query.talkers).copied().collect(),
     }
 }
 

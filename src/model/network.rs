@@ -39,6 +39,7 @@ pub struct Network {
     pub assumptions: BTreeMap<Assumption, Spanned<String>>,
     /// Facts that the ledger of every report names: defaults used, open nodes, trusted devices.
     pub ledger: Vec<LedgerEntry>,
+    #[expect(dead_code, reason = "that it cannot be written elsewhere is its use")]
     pub(in crate::model) sealed: Sealed,
 }
 

@@ -47,15 +47,15 @@ pub fn explore(network: &Network, reading: Reading, question: &Question, univers
     let open = View::new(network, reading, question);
     let mut tables = Tables::new(network.nodes.len());
     let everybody: Vec<Foothold> = question.footholds.iter().chain(&question.openers).copied().collect();
-    let mut all = Colour::new(&open, universe);
-    all.spread(&everybody, open.is_may(), &mut tables);
+    let mut all = Colour::new(&open, universe, Purpose::Opens);
+    all.spread(&everybody, &mut tables);
     let opened = all.opened;
 
     let closed = View::new(network, reading, question).with_doors_closed(true);
-    let mut counting = Colour::new(&closed, universe);
+    let mut counting = Colour::new(&closed, universe, Purpose::Counts);
     // What these packets could open is open already: they are among everybody's.
     let mut settled = tables.clone();
-    counting.spread(&question.footholds, false, &mut settled);
+    counting.spread(&question.footholds, &mut settled);
     let named = |places: Vec<Vec<bool>>| -> Vec<BTreeSet<Packet>> {
         let packets =
             |here: Vec<bool>| universe.iter().zip(here).filter(|(_, is)| *is).map(|(p, _)| *p).collect();
@@ -73,10 +73,20 @@ fn numbered<I: Ord>(sets: Vec<BTreeSet<Packet>>, id: impl Fn(usize) -> I) -> BTr
     some.map(|(index, set)| (id(index), set)).collect()
 }
 
+/// What the packets of a fixpoint are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// They open connections.
+    Opens,
+    /// They count for a claim.
+    Counts,
+}
+
 /// One of the two fixpoints. Packets are numbers in the universe.
 struct Colour<'a> {
     view: &'a View<'a>,
     universe: &'a [Packet],
+    purpose: Purpose,
     numbers: BTreeMap<Packet, usize>,
     heard: Vec<Vec<bool>>,
     on_segment: Vec<Vec<bool>>,
@@ -94,11 +104,12 @@ struct Colour<'a> {
 }
 
 impl<'a> Colour<'a> {
-    fn new(view: &'a View<'a>, universe: &'a [Packet]) -> Colour<'a> {
+    fn new(view: &'a View<'a>, universe: &'a [Packet], purpose: Purpose) -> Colour<'a> {
         let none = |places: usize| vec![vec![false; universe.len()]; places];
         Colour {
             view,
             universe,
+            purpose,
             numbers: universe.iter().enumerate().map(|(number, packet)| (*packet, number)).collect(),
             heard: none(view.network.interfaces.len()),
             on_segment: none(view.network.segments.len()),
@@ -115,7 +126,8 @@ impl<'a> Colour<'a> {
     }
 
     /// Spreads the packets of footholds until nothing changes, tables included.
-    fn spread(&mut self, footholds: &[Foothold], everybody_sends: bool, tables: &mut Tables) {
+    fn spread(&mut self, footholds: &[Foothold], tables: &mut Tables) {
+        let everybody_sends = self.purpose == Purpose::Opens && self.view.is_may();
         for foothold in footholds {
             match (foothold.place, foothold.stance) {
                 (Place::Segment(segment), Stance::Adversary | Stance::Honest) => self.free_segment(segment),
@@ -128,7 +140,7 @@ impl<'a> Colour<'a> {
             for (node, _) in self.view.network.nodes_by_id().filter(|(node, _)| self.view.node_exists(*node))
             {
                 if honest.contains(&node) || everybody_sends {
-                    self.send_own(node, everybody_sends, tables);
+                    self.send_own(node, tables);
                 }
             }
             while let Some((interface, number)) = self.work.pop() {
@@ -150,14 +162,14 @@ impl<'a> Colour<'a> {
         }
     }
 
-    /// What a node sends as its own; honest senders of a claim send only what it speaks of.
-    fn send_own(&mut self, node: NodeId, anything: bool, tables: &mut Tables) {
+    /// What a node sends as its own. What the claim does not speak of does not count, but it opens connections.
+    fn send_own(&mut self, node: NodeId, tables: &mut Tables) {
         for number in 0..self.universe.len() {
             let packet = self.universe[number];
             if !self.view.sends_as(node, packet.src) {
                 continue;
             }
-            if anything || self.view.question.speaks_of(&packet) {
+            if self.purpose == Purpose::Opens || self.view.question.speaks_of(&packet) {
                 let ways = originate(self.view, tables, Timing::Free, node, &packet);
                 self.leave(node, number, ways, tables);
             }

@@ -63,9 +63,9 @@ pub struct Question {
     pub openers: Vec<Foothold>,
     /// Doors that are closed to the packets that count. Connections are opened as if they were not.
     pub cut: Vec<Door>,
-    /// What honest footholds send is to these addresses; empty: to any.
+    /// What honest footholds send counts if it is to these addresses; empty: to any.
     pub destinations: Vec<AddressRange>,
-    /// What honest footholds send is of these services; empty: of any.
+    /// What honest footholds send counts if it is of these services; empty: of any.
     pub services: Vec<Service>,
     /// Nodes that the adversary holds: they do not process what they receive.
     pub adversary_nodes: BTreeSet<NodeId>,
@@ -74,7 +74,7 @@ pub struct Question {
 }
 
 impl Question {
-    /// Whether honest senders send such a packet.
+    /// Whether such a packet of an honest sender counts.
     pub fn speaks_of(&self, packet: &Packet) -> bool {
         let to = self.destinations.is_empty() || self.destinations.iter().any(|r| r.contains(packet.dst));
         let of = self.services.is_empty() || self.services.iter().any(|service| service.contains(packet));

@@ -5,9 +5,9 @@ use super::state::{Tables, states};
 use super::step::{Progress, Timing, Way, by_routes, under_states};
 use super::view::View;
 use crate::header::Packet;
-use crate::model::{NodeId, Stage, State};
+use crate::model::{Kind, NodeId, Stage, State};
 
-/// The ways of a packet that a node sends with one of its own addresses.
+/// The ways of a packet that a node sends with one of its own addresses. What it sends to itself never leaves it.
 pub fn originate(
     view: &View<'_>,
     tables: &Tables,
@@ -15,14 +15,25 @@ pub fn originate(
     node: NodeId,
     packet: &Packet,
 ) -> Vec<Way> {
+    if view.is_own(node, packet.dst) || is_not_understood(view, node) {
+        return Vec::new();
+    }
     let may_be = states(view, tables, node, packet);
     under_states(view, may_be, timing, |state| ways_out(view, node, packet, state))
 }
 
 /// The ways of an answer, which leaves under any of these states. Answers are thought of on *may* only.
 pub fn answer(view: &View<'_>, node: NodeId, packet: &Packet, states: &[State]) -> Vec<Way> {
+    if view.is_own(node, packet.dst) {
+        return Vec::new();
+    }
     let states = if view.tracks(node) { states } else { &[State::New] };
     states.iter().flat_map(|state| ways_out(view, node, packet, *state)).collect()
+}
+
+/// Whether nobody knows what the node does, so that it certainly does nothing.
+fn is_not_understood(view: &View<'_>, node: NodeId) -> bool {
+    matches!(view.network.node(node).kind, Kind::Unknown(_)) && !view.is_may()
 }
 
 /// Routing, the output filter, the list of the out-interface.

@@ -98,26 +98,29 @@ fn causes_under(view: &View<'_>, incoming: InterfaceId, packet: &Packet, state: 
     }
     let (local, forward) = which_way(view, incoming, packet);
     let passes_on = forward && view.forwards(node, packet.family());
+    // An error about a packet of an open connection belongs to that connection.
+    let in_passing = match state {
+        State::Established | State::Related => Cause::Reply,
+        State::New | State::Invalid | State::Untracked => Cause::Error,
+    };
     let mut causes = Vec::new();
     if passes_on && has_no_route(view, incoming, packet) {
         // The route is looked up before the source is checked, so the check does not stop this answer.
-        causes.push(Cause::Error);
+        causes.push(in_passing);
     }
     if !check_source(view, incoming, packet).passes {
         return causes;
     }
-    if state == State::Established && (local || passes_on) {
-        causes.push(Cause::Reply);
-    }
     if passes_on {
         // The end of its life, or a packet too big, comes before the forward filter.
-        causes.push(Cause::Error);
+        causes.push(in_passing);
     }
     let input = &view.network.node(node).input;
     if local && all_may(view, input, &sight, Ruling::Accept) {
         causes.push(Cause::Reply);
     }
-    if local && may_reject(view, input, &sight) {
+    if local && view.rejects(node) {
+        // Which of them it is that a list rejects is not told apart.
         causes.push(Cause::Error);
     }
     causes
@@ -131,20 +134,6 @@ fn binds(hook: &Hook, family: Family) -> bool {
 fn all_may(view: &View<'_>, hooks: &[Hook], sight: &Sight<'_>, ruling: Ruling) -> bool {
     let mut bound = hooks.iter().filter(|hook| binds(hook, sight.packet.family()));
     bound.all(|hook| judge(view, *hook, sight).best(ruling).is_some())
-}
-
-/// Whether some list may reject what those before it may accept.
-fn may_reject(view: &View<'_>, hooks: &[Hook], sight: &Sight<'_>) -> bool {
-    for hook in hooks.iter().filter(|hook| binds(hook, sight.packet.family())) {
-        let judged = judge(view, *hook, sight);
-        if judged.best(Ruling::Reject).is_some() {
-            return true;
-        }
-        if judged.best(Ruling::Accept).is_none() {
-            return false;
-        }
-    }
-    false
 }
 
 fn has_no_route(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> bool {

@@ -96,12 +96,16 @@ fn ask(view: &View<'_>, test: &Test, sight: &Sight<'_>) -> Answer {
         Test::DestinationPort(ranges) => ports(view, sight, |p| has(ranges, p.dport)),
         Test::EitherPort(ranges) => ports(view, sight, |p| has(ranges, p.sport) || has(ranges, p.dport)),
         Test::TcpFlags { mask, value } => {
-            if is_blind(view, sight) {
+            let is_tcp = packet.proto == proto::TCP;
+            if is_tcp && is_blind(view, sight) {
                 return Answer::blind();
             }
-            Answer::of(packet.proto == proto::TCP && packet.flags & mask == *value)
+            Answer::of(is_tcp && packet.flags & mask == *value)
         }
-        Test::Fragment(parts) => Answer::of(parts.contains(&packet.fragment)),
+        Test::Fragment(parts) => {
+            let seen = if reassembles(view, sight.node) { Fragment::Whole } else { packet.fragment };
+            Answer::of(parts.contains(&seen))
+        }
         Test::State(states) => Answer::of(states.contains(&sight.state)),
         Test::InZone(_) | Test::OutZone(_) | Test::InVrf(_) | Test::InName(_) | Test::OutName(_) => {
             let holds = interface_test(test, view.network, sight.incoming, sight.outgoing);
@@ -117,22 +121,28 @@ fn ask(view: &View<'_>, test: &Test, sight: &Sight<'_>) -> Answer {
 /// Whether the device cannot see ports, ICMP types and TCP flags of this packet: a later fragment at a device that
 /// does not put datagrams together before it filters (SEMANTICS.md section 3.6).
 fn is_blind(view: &View<'_>, sight: &Sight<'_>) -> bool {
-    sight.packet.fragment == Fragment::Later
-        && !view.tracks(sight.node)
-        && !view.network.assumes(Assumption::Reassembled)
+    sight.packet.fragment == Fragment::Later && !reassembles(view, sight.node)
+}
+
+/// Whether the device puts datagrams together before it filters, so that it sees whole ones only.
+fn reassembles(view: &View<'_>, node: NodeId) -> bool {
+    view.tracks(node) || view.network.assumes(Assumption::Reassembled)
 }
 
 fn ports(view: &View<'_>, sight: &Sight<'_>, holds: impl Fn(&Packet) -> bool) -> Answer {
-    if is_blind(view, sight) {
+    let has_ports = proto::has_ports(sight.packet.proto);
+    if has_ports && is_blind(view, sight) {
         return Answer::blind();
     }
-    Answer::of(proto::has_ports(sight.packet.proto) && holds(sight.packet))
+    Answer::of(has_ports && holds(sight.packet))
 }
 
 fn any_service(view: &View<'_>, services: &[Service], sight: &Sight<'_>) -> Answer {
     let blind = is_blind(view, sight);
     let each = services.iter().map(|service| {
-        if blind && service.names_ports() {
+        // What is of another protocol is seen not to be the service.
+        let concerns = service.protocol.is_none_or(|protocol| protocol == sight.packet.proto);
+        if blind && concerns && service.names_ports() {
             Answer::blind()
         } else {
             Answer::of(service.contains(sight.packet))

@@ -103,8 +103,9 @@ pub fn walk(network: &Network, reading: Reading, question: &Question, sends: &[S
     let mut legs = Vec::new();
     for (number, send) in sends.iter().enumerate() {
         let open = View::new(network, reading, question);
-        let counts = may_send(&open, &question.footholds, &counting, send);
-        let sent = counts
+        let by_foothold = may_send(&open, &question.footholds, &counting, send);
+        let counts = by_foothold && is_spoken_of(question, send);
+        let sent = by_foothold
             || may_send(&open, &question.openers, &others, send)
             || (open.is_may() && is_own_send(&open, send));
         let view = open.with_doors_closed(counts);
@@ -153,12 +154,19 @@ fn may_send(view: &View<'_>, footholds: &[Foothold], stirred: &Stirred, send: &S
         Origin::Honest(node) => {
             let place = Place::Node(node);
             let given = stands(place, Stance::Honest) || stands(place, Stance::Adversary);
-            let asked = view.question.speaks_of(&send.packet);
-            given && asked && view.node_exists(node) && view.sends_as(node, send.packet.src)
+            given && view.node_exists(node) && view.sends_as(node, send.packet.src)
         }
         Origin::Answer(node) => {
             stirred.answers.iter().any(|answer| answer.node == node && answer.can_be(view, &send.packet))
         }
+    }
+}
+
+/// Whether the claim speaks of a send. What honest senders send besides only opens connections.
+fn is_spoken_of(question: &Question, send: &Send) -> bool {
+    match send.origin {
+        Origin::Honest(_) => question.speaks_of(&send.packet),
+        Origin::Segment(_) | Origin::Node(_) | Origin::Answer(_) => true,
     }
 }
 

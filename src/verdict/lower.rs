@@ -130,6 +130,7 @@ impl Absence<'_> {
                 standing.or(&self.far_ends(network, &targets, reading))
             },
             honest,
+            talkers: Vec::new(),
             accomplices: if self.honest { from.or(&targets) } else { targets.clone() },
             forged,
             destinations,

@@ -3,7 +3,7 @@
 use super::random::Case;
 use super::universe::universe;
 use isoaudit::header::Packet;
-use isoaudit::model::{Network, NodeId, Reading, SegmentId};
+use isoaudit::model::{Match, Network, NodeId, Reading, SegmentId, Test};
 use isoaudit::replay::{Place, Question, Reached, explore};
 
 /// A case whose universe is larger than this is left out: it takes long and shows nothing that smaller ones do not.
@@ -88,13 +88,29 @@ pub(crate) fn between(
         for place in places(network) {
             compare(arrival(network, place), &|reached, packet| reached.holds(place, packet));
         }
-        for (id, node) in network.nodes_by_id() {
+        for (id, node) in network.nodes_by_id().filter(|(id, _)| asks_state(network, *id)) {
             compare(format!("opened at {}", node.name), &|reached, packet| {
                 reached.opened.get(&id).is_some_and(|packets| packets.contains(packet))
             });
         }
     }
     found
+}
+
+/// Whether a node asks for the state of a connection. The table of one that does not is never looked at, so nobody need
+/// keep it.
+fn asks_state(network: &Network, node: NodeId) -> bool {
+    let filters = network.hooks(node).into_iter().map(|hook| network.filter(hook.filter));
+    let rules = filters.flat_map(|filter| &filter.chains).flat_map(|chain| &chain.rules);
+    rules.flat_map(|rule| &rule.matches).any(is_about_state)
+}
+
+fn is_about_state(one: &Match) -> bool {
+    match &one.test {
+        Test::State(_) => true,
+        Test::Any(inner) => inner.iter().any(is_about_state),
+        _ => false,
+    }
 }
 
 /// Every place of a network.

@@ -47,7 +47,7 @@ pub struct Ruleset {
     /// Which program holds the rules.
     pub backend: Backend,
     /// All chains of all tables; those of `filter` have their plain name, the others `TABLE/NAME`.
-    /// **The numbers of its unknowns are positions in `unknowns`**: [`super::lower::filters`] renumbers them.
+    /// **The numbers of its unknowns are positions in `unknowns`**: [`super::lower`] renumbers them.
     pub filter: Filter,
     /// What is not understood in the filter.
     pub unknowns: Vec<Unknown>,

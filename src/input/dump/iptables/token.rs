@@ -120,7 +120,8 @@ mod tests {
         #[test]
         fn every_visible_byte_is_in_one_word(line in "[ \ta\"\\\\é!-]{0,24}") {
             if let Ok(words) = tokens(&line, SourceId(0), 0) {
-                let inside = |at: usize| words.iter().filter(|w| (w.span.start as usize..w.span.end as usize).contains(&at)).count();
+                let covers = |span: Span, at: usize| (span.start as usize..span.end as usize).contains(&at);
+                let inside = |at: usize| words.iter().filter(|w| covers(w.span, at)).count();
                 for (at, byte) in line.bytes().enumerate() {
                     let expected = usize::from(!byte.is_ascii_whitespace());
                     prop_assert!(inside(at) == expected || (expected == 0 && inside(at) == 1), "{} in {}", at, line);

@@ -1,0 +1,130 @@
+//! What is worth knowing of filters, nodes and segments before any packet moves.
+
+use super::compiled::LINK_LOCAL_V6;
+use super::inject;
+use super::rules::each_test;
+use crate::header::{AddressRange, Family};
+use crate::model::{InterfaceId, Network, NodeId, Role, Segment, Test};
+use crate::set::{Set, Side, Space};
+
+/// What is worth knowing of a filter before it is compiled.
+pub(super) struct FilterFacts {
+    /// The conditions on interfaces that its rules make.
+    pub(super) interface_tests: Vec<Test>,
+    uses_state: bool,
+    /// Whether some rule asks for the node's own addresses.
+    pub(super) uses_own: bool,
+}
+
+/// What is worth knowing of a node.
+pub(super) struct NodeFacts {
+    /// Its own addresses.
+    pub(super) own: Vec<AddressRange>,
+    /// Packets from them.
+    pub(super) from_own: Set,
+    /// Packets to them.
+    pub(super) to_own: Set,
+    /// Whether it tracks connections.
+    pub(super) tracks: bool,
+    /// Whether some filter of it asks for the connection state.
+    pub(super) asks_state: bool,
+    /// Whether some filter of it rejects, so that its answers may bear the destination of what they answer.
+    pub(super) rejects: bool,
+}
+
+/// What is worth knowing of a segment.
+pub(super) struct SegmentFacts {
+    /// The interfaces that own an address on it, with their addresses and the packets to them.
+    pub(super) owners: Vec<(InterfaceId, Vec<AddressRange>, Set)>,
+    /// Packets to any of them.
+    pub(super) owned: Set,
+    /// Packets to groups: multicast and broadcast.
+    pub(super) group: Set,
+    /// The interface of the internet, if it is attached.
+    pub(super) internet: Option<InterfaceId>,
+}
+
+/// Sets that every run needs.
+pub(super) struct Common {
+    /// Packets of each family.
+    pub(super) families: [Set; 2],
+    /// See [`inject::martians`].
+    pub(super) martians: Set,
+    /// See [`inject::certainly_new`].
+    pub(super) certainly_new: Set,
+    /// See [`inject::icmp_errors`].
+    pub(super) icmp_errors: Set,
+    /// Packets to groups as an interface without a segment sees them.
+    pub(super) multicast: Set,
+    /// Packets from or to link-local addresses of IPv6.
+    pub(super) link_local: Set,
+}
+
+pub(super) fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
+    let mut interface_tests: Vec<Test> = Vec::new();
+    let mut uses_own = false;
+    let mut uses_state = false;
+    each_test(filter, &mut |test| match test {
+        Test::InZone(_) | Test::OutZone(_) | Test::InVrf(_) | Test::InName(_) | Test::OutName(_)
+            if !interface_tests.contains(test) =>
+        {
+            interface_tests.push(test.clone());
+        }
+        Test::SourceIsOwn | Test::DestinationIsOwn => uses_own = true,
+        Test::State(_) => uses_state = true,
+        _ => {}
+    });
+    FilterFacts { interface_tests, uses_state, uses_own }
+}
+
+pub(super) fn common(space: &mut Space) -> Common {
+    let from = space.prefix(Side::Src, LINK_LOCAL_V6);
+    let to = space.prefix(Side::Dst, LINK_LOCAL_V6);
+    Common {
+        families: Family::ALL.map(|family| space.family(family)),
+        martians: inject::martians(space),
+        certainly_new: inject::certainly_new(space),
+        icmp_errors: inject::icmp_errors(space),
+        multicast: space.addresses(Side::Dst, &inject::multicast()),
+        link_local: space.union(from, to),
+    }
+}
+
+pub(super) fn node_facts(
+    space: &mut Space,
+    network: &Network,
+    filters: &[FilterFacts],
+    id: NodeId,
+) -> NodeFacts {
+    let hooks = network.hooks(id);
+    let facts = || hooks.iter().map(|hook| &filters[hook.filter.index()]);
+    let own: Vec<AddressRange> = network.own_addresses(id).map(AddressRange::single).collect();
+    NodeFacts {
+        from_own: space.addresses(Side::Src, &own),
+        to_own: space.addresses(Side::Dst, &own),
+        own,
+        tracks: hooks.iter().any(|hook| network.filter(hook.filter).tracks),
+        asks_state: facts().any(|f| f.uses_state),
+        rejects: network.rejects(id),
+    }
+}
+
+pub(super) fn segment_facts(space: &mut Space, network: &Network, segment: &Segment) -> SegmentFacts {
+    let mut owners = Vec::new();
+    for id in &segment.attached {
+        let addresses = network.interface(*id).addresses.iter();
+        let own: Vec<_> = addresses.map(|a| AddressRange::single(a.net.addr())).collect();
+        if !own.is_empty() {
+            let to = space.addresses(Side::Dst, &own);
+            owners.push((*id, own, to));
+        }
+    }
+    let all: Vec<AddressRange> = owners.iter().flat_map(|(_, own, _)| own.iter().copied()).collect();
+    let is_internet = |id: &&InterfaceId| network.node(network.interface(**id).node).role == Role::Internet;
+    SegmentFacts {
+        owned: space.addresses(Side::Dst, &all),
+        group: space.addresses(Side::Dst, &inject::groups(network, segment)),
+        internet: segment.attached.iter().find(is_internet).copied(),
+        owners,
+    }
+}

@@ -1,0 +1,157 @@
+//! The engine beside the naive interpreter, on random networks: what is put on segments, delivered to nodes and opened
+//! there must be the same, packet by packet, by both readings.
+//!
+//! `ISOAUDIT_ORACLE_NETWORKS` sets how many networks are looked at, `ISOAUDIT_ORACLE_SEED` where they begin.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use isoaudit::claim::Door;
+use isoaudit::engine::{self, Compiled, Cut, Limits, Places, Query, RuleRef};
+use isoaudit::header::Packet;
+use isoaudit::model::{Network, NodeId, Reading};
+use isoaudit::replay::{Foothold, Place, Question, Reached, Stance};
+use support::compare::{MAX_UNIVERSE, differences, places, shrink};
+use support::random::{Case, case};
+use support::universe::universe;
+
+/// The places of adversaries, and the honest nodes, among footholds.
+fn stand(network: &Network, footholds: &[Foothold]) -> (Places, Vec<NodeId>) {
+    let mut places = Places::none(network.nodes.len(), network.segments.len());
+    let mut honest = Vec::new();
+    for foothold in footholds {
+        match (foothold.place, foothold.stance) {
+            (Place::Segment(id), _) => places.segments[id.index()] = true,
+            (Place::Node(id), Stance::Adversary) => places.nodes[id.index()] = true,
+            (Place::Node(id), Stance::Honest) => honest.push(id),
+        }
+    }
+    (places, honest)
+}
+
+/// What the engine says of a question that is asked of the interpreter.
+fn engine(network: &Network, reading: Reading, question: &Question, packets: &[Packet]) -> Reached {
+    let (footholds, honest) = stand(network, &question.footholds);
+    let (accomplices, talkers) = stand(network, &question.openers);
+    let mut cut = Cut::default();
+    for door in &question.cut {
+        match door {
+            Door::Interface(id) => cut.interfaces.push(*id),
+            Door::Rule { filter, chain, rule } => {
+                cut.rules.push(RuleRef { filter: *filter, chain: *chain, rule: *rule })
+            }
+        }
+    }
+    let mut forged = vec![false; network.segments.len()];
+    for id in &question.adversary_segments {
+        forged[id.index()] = true;
+    }
+    let query = Query {
+        reading,
+        footholds,
+        honest,
+        talkers,
+        accomplices,
+        forged,
+        destinations: question.destinations.clone(),
+        services: question.services.clone(),
+        own_sources: false,
+        targets: Places::none(network.nodes.len(), network.segments.len()),
+        free: Vec::new(),
+        cut,
+    };
+    let compiled = Compiled::new(network);
+    let found = engine::explore(&compiled, &query, Limits::default()).expect("no limit");
+    let mut reached = Reached::default();
+    for place in places(network) {
+        let at = match place {
+            Place::Segment(id) => engine::Place::Segment(id),
+            Place::Node(id) => engine::Place::Node(id),
+        };
+        for packet in packets {
+            if found.contains(at, packet) {
+                match place {
+                    Place::Segment(id) => {
+                        reached.on_segment.entry(id).or_default().insert(*packet);
+                    }
+                    Place::Node(id) => {
+                        reached.delivered.entry(id).or_default().insert(*packet);
+                    }
+                }
+            }
+        }
+    }
+    for (id, _) in network.nodes_by_id() {
+        for packet in packets {
+            if found.opened(id, packet) {
+                reached.opened.entry(id).or_default().insert(*packet);
+            }
+        }
+    }
+    reached
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// The small cases that a test looks at, with their seeds.
+fn cases(default: u64) -> impl Iterator<Item = (u64, Case)> {
+    let all = (setting("ISOAUDIT_ORACLE_SEED", 0)..).map(|seed| (seed, case(seed)));
+    let small = all.filter(|(_, case)| universe(&case.network, &case.question).len() <= MAX_UNIVERSE);
+    small.take(setting("ISOAUDIT_ORACLE_NETWORKS", default) as usize)
+}
+
+#[test]
+fn the_engine_and_the_interpreter_agree() {
+    let mut compared = 0;
+    for (seed, case) in cases(100) {
+        compared += universe(&case.network, &case.question).len();
+        let found = differences(&case, &engine);
+        if let Some(first) = found.first() {
+            let small = shrink(case.clone(), |smaller| !differences(smaller, &engine).is_empty());
+            panic!("seed {seed}: {first:?}\nshrunk: {small:#?}");
+        }
+    }
+    assert!(compared > 0, "no packet was compared");
+    println!("{compared} packets");
+}
+
+/// A comparison that cannot fail shows nothing: an engine that is given a changed network is caught.
+fn is_caught(mistake: fn(&mut Network, &mut Question)) -> bool {
+    let wrong = |network: &Network, reading: Reading, question: &Question, packets: &[Packet]| {
+        let (mut network, mut question) = (network.clone(), question.clone());
+        mistake(&mut network, &mut question);
+        engine(&network, reading, &question, packets)
+    };
+    cases(1000).any(|(_, case)| !differences(&case, &wrong).is_empty())
+}
+
+#[test]
+fn a_filter_that_is_forgotten_is_caught() {
+    assert!(is_caught(|network, _| network.nodes.iter_mut().for_each(|node| node.forward.clear())));
+}
+
+#[test]
+fn a_tracker_that_is_forgotten_is_caught() {
+    assert!(is_caught(|network, _| network.filters.iter_mut().for_each(|filter| filter.tracks = false)));
+}
+
+#[test]
+fn an_opener_that_is_forgotten_is_caught() {
+    assert!(is_caught(|_, question| question.openers.clear()));
+}
+
+#[test]
+fn a_route_that_is_forgotten_is_caught() {
+    assert!(is_caught(|network, _| {
+        network.nodes.iter_mut().flat_map(|node| &mut node.tables).for_each(|table| {
+            table.routes.pop();
+        });
+    }));
+}
+
+#[test]
+fn a_door_that_is_left_open_is_caught() {
+    assert!(is_caught(|_, question| question.cut.clear()));
+}
