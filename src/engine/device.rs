@@ -163,11 +163,13 @@ impl Run<'_, '_> {
         let plausible = view.plausible_sources(receiver);
         let packets = view.space.intersect(packets, plausible);
         let node = self.network.interface(receiver).node;
-        let martians = view.compiled.common.martians;
+        let common = &view.compiled.common;
         let dropped = match (self.query.reading, &self.network.node(node).kind) {
-            (Reading::May, Kind::Linux) => martians,
+            (Reading::May, Kind::Linux) => common.never_taken,
             (Reading::May, Kind::Unknown(_)) => Set::EMPTY,
-            (Reading::Must, _) => view.space.union(martians, view.compiled.nodes[node.index()].from_own),
+            (Reading::Must, _) => {
+                view.space.union(common.martians, view.compiled.nodes[node.index()].from_own)
+            }
         };
         view.space.minus(packets, dropped)
     }

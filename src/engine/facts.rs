@@ -48,6 +48,8 @@ pub(super) struct SegmentFacts {
 pub(super) struct Common {
     /// Packets of each family.
     pub(super) families: [Set; 2],
+    /// See [`inject::never_taken`].
+    pub(super) never_taken: Set,
     /// See [`inject::martians`].
     pub(super) martians: Set,
     /// See [`inject::certainly_new`].
@@ -82,6 +84,7 @@ pub(super) fn common(space: &mut Space) -> Common {
     let to = space.prefix(Side::Dst, LINK_LOCAL_V6);
     Common {
         families: Family::ALL.map(|family| space.family(family)),
+        never_taken: inject::never_taken(space),
         martians: inject::martians(space),
         certainly_new: inject::certainly_new(space),
         icmp_errors: inject::icmp_errors(space),

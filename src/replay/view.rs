@@ -3,9 +3,7 @@
 use super::Question;
 use crate::claim::Door;
 use crate::header::Family;
-use crate::model::{
-    Assumption, Existence, FilterId, InterfaceId, Network, NodeId, Reading, SegmentId,
-};
+use crate::model::{Assumption, Existence, FilterId, InterfaceId, Network, NodeId, Reading, SegmentId};
 use std::net::IpAddr;
 
 /// A network in a reading. What [`Existence::Possible`] marks is there on *may* only.
