@@ -1,6 +1,6 @@
 //! The policy language: text, syntax tree, filter.
 //!
-//! [`parse`] reads a file, [`Lowerer`] turns each of its policies into a filter of the network, [`format`] writes a
+//! [`parse()`] reads a file, [`Lowerer`] turns each of its policies into a filter of the network, [`format()`] writes a
 //! file in the one layout. Names beyond the file are asked of whoever implements [`Names`]. The grammar is
 //! `grammar/policy.ebnf`; this is what it means (SEMANTICS.md section 7):
 //!
