@@ -149,7 +149,7 @@ pub(crate) fn program(family: Family) -> &'static str {
 }
 
 /// A node of a network: what its files have become.
-pub fn node(network: &Network, node: &Node) -> String {
+pub(crate) fn node(network: &Network, node: &Node) -> String {
     let why = |id: UnknownId| format!("unknown ({})", network.unknown(id).what);
     let fact = |fact: Fact| match fact {
         Fact::Yes => "yes".to_owned(),
