@@ -1,4 +1,5 @@
 //! The JSON Schema of `topology.yaml` and the reader accept the same.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use isoaudit::diag::{Code, Severity};
 use isoaudit::input;
