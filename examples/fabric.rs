@@ -293,7 +293,9 @@ impl Site {
         );
         text.push_str("  rule open { allow from any to any state established }\n");
         match self.name.as_str() {
-            "sto1" => text.push_str("  rule move-2024 { allow from $site to 10.128.0.0/16 service tcp/443 }\n"),
+            "sto1" => {
+                text.push_str("  rule move-2024 { allow from $site to 10.128.0.0/16 service tcp/443 }\n")
+            }
             "ams1" => text.push_str("  rule move-2024 { allow from 10.0.0.0/16 to $apps service tcp/443 }\n"),
             _ => {}
         }

@@ -124,7 +124,9 @@ fn is_caught(mistake: fn(&mut Network, &mut Question)) -> bool {
         mistake(&mut network, &mut question);
         engine(&network, reading, &question, packets)
     };
-    cases(1000).any(|(_, case)| !differences(&case, &wrong).is_empty())
+    // A difference that is there without the mistake as well does not catch it.
+    let shows = |case: &Case| !differences(case, &wrong).is_empty() && differences(case, &engine).is_empty();
+    cases(400).any(|(_, case)| shows(&case))
 }
 
 #[test]

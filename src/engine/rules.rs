@@ -65,12 +65,11 @@ pub(super) fn compile_hook(space: &mut Space, situation: Situation<'_>, hook: Ho
         let mut list =
             ListCompiler { space, situation, filter, id: hook.filter, state, known: FxHashMap::default() };
         let summary = list.chain(hook.chain);
-        // What returns from an entry chain without a policy is accepted, as netfilter does.
-        let rest = list.space.union(summary.fall, summary.ret);
-        states[state as usize] = list.space.union(summary.accept, rest);
+        let passes = list.end_of_entry(hook.chain, &summary);
+        states[state as usize] = list.space.union(summary.accept, passes);
         if state == State::New {
-            let rest = if filter.tracks { rest } else { Set::EMPTY };
-            opens = list.space.union(summary.open, rest);
+            let opening = if filter.tracks { passes } else { Set::EMPTY };
+            opens = list.space.union(summary.open, opening);
         }
     }
     Accept { states, opens }
@@ -137,6 +136,26 @@ impl ListCompiler<'_, '_> {
         let summary = self.space.compose_all(&parts);
         self.known.insert(index, summary);
         summary
+    }
+
+    /// What an entry chain accepts though no rule of it does. What returns from it meets its policy (iptables(8),
+    /// RETURN), and without a policy everything that is left passes.
+    fn end_of_entry(&mut self, index: usize, summary: &Summary) -> Set {
+        let chain: &Chain = &self.filter.chains[index];
+        let place = RuleRef { filter: self.id, chain: index, rule: chain.rules.len() };
+        let closed = self.situation.cut.closed.contains(&place);
+        let returns_pass = match chain.policy {
+            None | Some(Action::Accept) => !closed,
+            Some(Action::Unknown(_)) => self.situation.reading == Reading::May,
+            Some(Action::Drop | Action::Reject) => false,
+            // No policy of an entry chain; whatever is not understood passes on *may* only.
+            Some(Action::Jump(_) | Action::Goto(_) | Action::Return | Action::Continue) => {
+                self.situation.reading == Reading::May
+            }
+        };
+        let returned = if returns_pass { summary.ret } else { Set::EMPTY };
+        let fallen = if chain.policy.is_none() { summary.fall } else { Set::EMPTY };
+        self.space.union(returned, fallen)
     }
 
     /// One rule with its pair.

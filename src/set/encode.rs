@@ -110,6 +110,9 @@ impl Space {
             .filter(|r| Family::of(r.low) == family && Family::of(r.high) == family && r.low <= r.high)
             .map(|r| (address_number(r.low), address_number(r.high)))
             .collect();
+        if numbers.is_empty() {
+            return Set::EMPTY.0;
+        }
         normalise(&mut numbers);
         let last = side.first() + family.bits() / 16 - 1;
         self.limb_tree(side.first(), last, &numbers)

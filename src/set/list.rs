@@ -8,6 +8,7 @@
 use super::Set;
 use super::node::TERMINALS;
 use super::ops::{Operation, tag};
+use super::project::Known;
 use super::space::Space;
 
 /// What a rule or a list of rules may do to packets. The four sets may overlap: where it is not known which
@@ -104,17 +105,19 @@ fn possible(summaries: &[Summary]) -> u32 {
 impl Space {
     /// Two lists behind each other.
     pub fn compose(&mut self, first: &Summary, second: &Summary) -> Summary {
+        let first_new = self.next_id();
         let packed = (self.pack(first), self.pack(second));
         let whole = self.apply::<Then>(packed.0, packed.1);
-        self.unpack(whole, possible(&[*first, *second]))
+        self.unpack(whole, possible(&[*first, *second]), first_new)
     }
 
     /// All lists behind each other, the first first. Neighbours are put together first, which keeps what
     /// they share: the order of a list is seldom random.
     pub fn compose_all(&mut self, summaries: &[Summary]) -> Summary {
+        let first_new = self.next_id();
         let packed: Vec<u32> = summaries.iter().map(|summary| self.pack(summary)).collect();
         let whole = self.then_all(&packed);
-        self.unpack(whole, possible(summaries))
+        self.unpack(whole, possible(summaries), first_new)
     }
 
     fn then_all(&mut self, packed: &[u32]) -> u32 {
@@ -137,17 +140,17 @@ impl Space {
         self.apply::<Mark<FALL>>(packed, summary.fall.0)
     }
 
-    fn unpack(&mut self, packed: u32, possible: u32) -> Summary {
+    fn unpack(&mut self, packed: u32, possible: u32, first_new: u32) -> Summary {
         Summary {
-            accept: self.having(packed, ACCEPT, possible),
-            open: self.having(packed, OPEN, possible),
-            ret: self.having(packed, RETURN, possible),
-            fall: self.having(packed, FALL, possible),
+            accept: self.having(packed, ACCEPT, possible, first_new),
+            open: self.having(packed, OPEN, possible, first_new),
+            ret: self.having(packed, RETURN, possible, first_new),
+            fall: self.having(packed, FALL, possible, first_new),
         }
     }
 
     /// The set of packets that have an outcome in a packed list.
-    fn having(&mut self, packed: u32, outcome: u32, possible: u32) -> Set {
+    fn having(&mut self, packed: u32, outcome: u32, possible: u32, first_new: u32) -> Set {
         if possible & outcome == 0 {
             return Set::EMPTY;
         }
@@ -155,33 +158,64 @@ impl Space {
             // A set is a packed list whose only outcome is "accept".
             return Set(packed);
         }
-        // By node number, plus one; 0 is unknown. The whole diagram is walked, so a table beats a hash map.
-        let mut known = vec![0; TERMINALS as usize + self.len()];
-        for terminal in 0..TERMINALS {
-            let set = if terminal & outcome == 0 { Set::EMPTY } else { Set::FULL };
-            known[terminal as usize] = set.0 + 1;
-        }
-        Set(self.having_node(packed, &mut known))
+        let made = (self.next_id() - first_new) as usize;
+        let mut results = Results { outcome, first_new, new: vec![UNKNOWN; made], old: Known::default() };
+        Set(self.having_node(packed, &mut results))
     }
 
-    fn having_node(&mut self, id: u32, known: &mut [u32]) -> u32 {
-        let place = id as usize;
-        if known[place] != 0 || self.exhausted {
-            return known[place].saturating_sub(1);
+    fn having_node(&mut self, id: u32, results: &mut Results) -> u32 {
+        if let Some(done) = results.get(id) {
+            return done;
+        }
+        if self.exhausted {
+            return Set::EMPTY.0;
         }
         let from = self.scratch.len();
         let (level, edges) = self.node(id);
         for position in 0..edges.len() {
             let edge = self.edges(id)[position];
             let child = edge.child();
-            let set = match known[child as usize] {
-                0 => self.having_node(child, known),
-                set => set - 1,
+            let set = match results.get(child) {
+                Some(done) => done,
+                None => self.having_node(child, results),
             };
             self.emit(from, edge.end(), set);
         }
         let result = self.make(level, from);
-        known[place] = result + 1;
+        results.put(id, result);
         result
+    }
+}
+
+/// No node has this number.
+const UNKNOWN: u32 = u32::MAX;
+
+/// The sets of one outcome, by node of a packed list. Most of its nodes were made for it, one after the
+/// other, so for those a table beats a hash map; and it is no larger than the work that made them.
+struct Results {
+    outcome: u32,
+    first_new: u32,
+    new: Vec<u32>,
+    old: Known,
+}
+
+impl Results {
+    fn get(&self, id: u32) -> Option<u32> {
+        if id < TERMINALS {
+            return Some(if id & self.outcome == 0 { Set::EMPTY.0 } else { Set::FULL.0 });
+        }
+        match id.checked_sub(self.first_new) {
+            Some(place) => self.new.get(place as usize).copied().filter(|known| *known != UNKNOWN),
+            None => self.old.get(&id).copied(),
+        }
+    }
+
+    fn put(&mut self, id: u32, result: u32) {
+        match id.checked_sub(self.first_new).and_then(|place| self.new.get_mut(place as usize)) {
+            Some(known) => *known = result,
+            None => {
+                self.old.insert(id, result);
+            }
+        }
     }
 }

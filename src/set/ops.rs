@@ -290,18 +290,14 @@ fn refine(
     } else if level_b < level_a {
         edges_b.iter().for_each(|edge| push(edge.end(), a, edge.child()));
     } else {
-        let (mut left, mut right) = (edges_a.iter(), edges_b.iter());
-        let (mut next_left, mut next_right) = (left.next(), right.next());
-        // Both lists end with the level's largest value, so both iterators run out in the same step.
-        while let (Some(edge_a), Some(edge_b)) = (next_left, next_right) {
+        // Which list moves on cannot be foretold, so it is added and not branched on. Both lists end with
+        // the level's largest value, so both run out in the same step.
+        let (mut left, mut right) = (0, 0);
+        while let (Some(edge_a), Some(edge_b)) = (edges_a.get(left), edges_b.get(right)) {
             let (end_a, end_b) = (edge_a.end(), edge_b.end());
             push(end_a.min(end_b), edge_a.child(), edge_b.child());
-            if end_a <= end_b {
-                next_left = left.next();
-            }
-            if end_b <= end_a {
-                next_right = right.next();
-            }
+            left += usize::from(end_a <= end_b);
+            right += usize::from(end_b <= end_a);
         }
     }
     level_a.min(level_b)

@@ -160,6 +160,11 @@ impl Space {
         self.len() == 0
     }
 
+    /// The number that the next new node gets.
+    pub(super) fn next_id(&self) -> u32 {
+        self.first_own + self.own.len() as u32
+    }
+
     /// Number of edges, those of the base included.
     pub fn edge_len(&self) -> usize {
         self.base.arena.edge_count() + self.own.edge_count()

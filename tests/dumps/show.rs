@@ -2,7 +2,10 @@
 
 use isoaudit::header::{AddressRange, Family, Fragment, proto};
 use isoaudit::input::dump::Ruleset;
-use isoaudit::model::{Action, Filter, Match, Rule, Service, Test, Unknown};
+use isoaudit::model::{
+    Action, Antispoof, Fact, Filter, Hook, InterfaceId, Lookup, Match, Network, Node, RouteAction, Rule,
+    Service, Test, Unknown, UnknownId,
+};
 use std::fmt::Write;
 
 /// All of a ruleset: hooks, chains, and what is not understood.
@@ -143,4 +146,85 @@ pub(crate) fn program(family: Family) -> &'static str {
         Family::V4 => "iptables",
         Family::V6 => "ip6tables",
     }
+}
+
+/// A node of a network: what its files have become.
+pub(crate) fn node(network: &Network, node: &Node) -> String {
+    let why = |id: UnknownId| format!("unknown ({})", network.unknown(id).what);
+    let fact = |fact: Fact| match fact {
+        Fact::Yes => "yes".to_owned(),
+        Fact::No => "no".to_owned(),
+        Fact::Unknown(id) => why(id),
+    };
+    let mut out = format!("{}\n", node.name);
+    writeln!(out, "forwards IPv4: {}, IPv6: {}", fact(node.forwarding[0]), fact(node.forwarding[1])).unwrap();
+    writeln!(out, "source routes: {}", fact(node.source_routing)).unwrap();
+    writeln!(out, "forwards multicast: {}", fact(node.multicast_forwarding)).unwrap();
+    if let Some(id) = node.dynamic_routes {
+        writeln!(out, "learns routes: {}", why(id)).unwrap();
+    }
+    for id in &node.interfaces {
+        writeln!(out, "{}", interface(network, *id, &fact)).unwrap();
+    }
+    for rule in &node.lookup {
+        let names = |ids: &Vec<InterfaceId>| {
+            ids.iter().map(|id| network.interface(*id).name.clone()).collect::<Vec<_>>()
+        };
+        let parts = [
+            rule.from.map(|net| format!("from {net}")),
+            rule.to.map(|net| format!("to {net}")),
+            rule.incoming.as_ref().map(|ids| format!("in {}", names(ids).join(","))),
+            rule.unknown.map(why),
+        ];
+        let action = match rule.action {
+            Lookup::Table(table) => format!("table {}", node.tables[table].name),
+            Lookup::Blackhole => "blackhole".to_owned(),
+            Lookup::Unreachable => "unreachable".to_owned(),
+        };
+        writeln!(out, "rule {} -> {action}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+            .unwrap();
+    }
+    for table in node.tables.iter().filter(|table| !table.routes.is_empty()) {
+        writeln!(out, "table {}", table.name).unwrap();
+        for route in &table.routes {
+            let hop = |hop: &isoaudit::model::NextHop| {
+                let via = hop.via.map(|via| format!(" via {via}")).unwrap_or_default();
+                format!("{}{via}", network.interface(hop.interface).name)
+            };
+            let action = match &route.action {
+                RouteAction::Send(hops) => hops.iter().map(hop).collect::<Vec<_>>().join(" or "),
+                other => format!("{other:?}").to_lowercase(),
+            };
+            let unknown = route.unknown.map(|id| format!(", {}", why(id))).unwrap_or_default();
+            writeln!(out, "  {} -> {action}{unknown}", route.prefix).unwrap();
+        }
+    }
+    for (stage, hooks) in [("input", &node.input), ("forward", &node.forward), ("output", &node.output)] {
+        for Hook { filter, chain, family } in hooks {
+            let filter = network.filter(*filter);
+            let family = family.map_or("both".to_owned(), |family| family.to_string());
+            writeln!(out, "{stage}, {family}: {} {}", filter.name, filter.chains[*chain].name).unwrap();
+        }
+    }
+    out
+}
+
+fn interface(network: &Network, id: InterfaceId, fact: &impl Fn(Fact) -> String) -> String {
+    let interface = network.interface(id);
+    let addresses = interface.addresses.iter().map(|address| address.net.to_string()).collect::<Vec<_>>();
+    let check = |antispoof: Antispoof| match antispoof {
+        Antispoof::Undeclared(_) => "undeclared".to_owned(),
+        other => format!("{other:?}").to_lowercase(),
+    };
+    let vrf =
+        interface.vrf.map(|vrf| format!(", VRF {}", network.vrfs[vrf.index()].name)).unwrap_or_default();
+    let segment =
+        interface.segment.map(|id| format!(", on {}", network.segment(id).name)).unwrap_or_default();
+    let [v4, v6] = interface.antispoof.map(check);
+    format!(
+        "{}: {}{vrf}{segment}, sources {v4}/{v6}, IPv6 {}",
+        interface.name,
+        addresses.join(" "),
+        fact(interface.ipv6)
+    )
 }

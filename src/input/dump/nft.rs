@@ -1,5 +1,5 @@
-//! `nft -j list ruleset`, as far as telling an empty ruleset, or the tables that iptables-nft made, from
-//! anything else.
+//! `nft -j list ruleset`, as far as telling an empty ruleset, tables that change nothing, or the tables that
+//! iptables-nft made, from anything else.
 //!
 //! A table of iptables-nft stands twice in the dumps of a device: here, and in `iptables-save`, where it is
 //! read. [`NftDump::doubts`] believes that two tables are one only if the iptables dump says that it was made
@@ -39,7 +39,12 @@ pub struct NftTable {
     chains: BTreeMap<String, NftChain>,
     /// The first thing in it that iptables-nft never makes: a set, a map, a flow table, …
     foreign: Option<Span>,
+    /// The first statement of its rules that can do more than accept.
+    acts: Option<Span>,
 }
+
+/// Statements that only look at a packet, count it, accept it, or go elsewhere in the table.
+const QUIET: &[&str] = &["match", "counter", "jump", "goto", "return", "accept", "continue"];
 
 /// A chain.
 #[derive(Debug, Clone)]
@@ -50,12 +55,7 @@ struct NftChain {
     drops: bool,
     /// The number of its rules.
     rules: usize,
-    /// The number of those that could do more than let a packet go on.
-    deciding: usize,
 }
-
-/// Statements that change nothing where nothing else is (nft(8)): tests, counters, and verdicts that let go on.
-const HARMLESS: &[&str] = &["match", "limit", "counter", "jump", "goto", "return", "accept"];
 
 /// The base chains of iptables-nft: table, chain, type, hook, priority (iptables, `iptables/nft.c`).
 const COMPATIBLE: &[(&str, &str, &str, &str, i64)] = &[
@@ -145,7 +145,14 @@ impl NftDump {
                 reading.report(error.also(self.tables[first].span, "first here"));
                 return None;
             }
-            self.tables.push(NftTable { family, name: table, span: object.span, chains, foreign });
+            self.tables.push(NftTable {
+                family,
+                name: table,
+                span: object.span,
+                chains,
+                foreign,
+                acts: None,
+            });
             return Some(());
         }
         let key = (family, table);
@@ -159,10 +166,16 @@ impl NftDump {
         known.object(kind, fields, object.span, reading)
     }
 
-    /// What of the ruleset is not understood, beside the given dumps of iptables.
-    pub fn doubts(&self, iptables: Option<&Ruleset>, ip6tables: Option<&Ruleset>) -> Vec<Doubt> {
+    /// What of the ruleset is not understood, beside the given dumps of iptables. Tables of IPv6 do not count
+    /// on a device where it does not run.
+    pub fn doubts(
+        &self,
+        iptables: Option<&Ruleset>,
+        ip6tables: Option<&Ruleset>,
+        ipv6_runs: bool,
+    ) -> Vec<Doubt> {
         let mut doubts = self.general.clone();
-        for table in &self.tables {
+        for table in self.tables.iter().filter(|table| ipv6_runs || table.family != "ip6") {
             let twin = match table.family.as_str() {
                 "ip" => iptables,
                 "ip6" => ip6tables,
@@ -181,15 +194,6 @@ impl NftDump {
         }
         doubts
     }
-}
-
-/// Whether the statements of a rule are all [`HARMLESS`].
-fn is_harmless(statements: Option<&Json<'_>>) -> bool {
-    let Some(Json { value: Value::Array(items), .. }) = statements else { return false };
-    items.iter().all(|item| match &item.value {
-        Value::Object(entries) => entries.iter().all(|(key, _)| HARMLESS.contains(&key.value.as_ref())),
-        _ => false,
-    })
 }
 
 impl NftTable {
@@ -211,7 +215,7 @@ impl NftTable {
                     _ => None,
                 };
                 let drops = policy.is_some_and(|policy| policy != "accept");
-                self.chains.insert(name, NftChain { base, drops, rules: 0, deciding: 0 });
+                self.chains.insert(name, NftChain { base, drops, rules: 0 });
             }
             "rule" => {
                 let chain = fields.text("chain", reading)?;
@@ -221,17 +225,23 @@ impl NftTable {
                     return None;
                 };
                 known.rules += 1;
-                known.deciding += usize::from(!is_harmless(fields.take("expr")));
+                let statements = fields.take("expr").map_or(&[][..], |json| reading.items(json));
+                for statement in statements {
+                    let mut fields = reading.fields(statement)?;
+                    for quiet in QUIET {
+                        fields.take(quiet);
+                    }
+                    self.acts = self.acts.or(fields.left().map(|(_, span)| span).next());
+                }
             }
             _ => self.foreign = self.foreign.or(Some(span)),
         }
         Some(())
     }
 
-    /// Whether nothing in it can touch a packet: no rule but those that let it go on, no policy that drops, nothing
-    /// else.
+    /// Whether it changes nothing: no rule does more than accept, no policy drops, and there is nothing else.
     fn is_idle(&self) -> bool {
-        self.foreign.is_none() && self.chains.values().all(|chain| chain.deciding == 0 && !chain.drops)
+        self.foreign.is_none() && self.acts.is_none() && self.chains.values().all(|chain| !chain.drops)
     }
 
     /// Whether it could be one that iptables-nft made.

@@ -256,7 +256,7 @@ fn ruleset(objects: &str) -> NftDump {
 
 #[test]
 fn nftables_is_empty_or_not_understood() {
-    assert!(ruleset("").doubts(None, None).is_empty());
+    assert!(ruleset("").doubts(None, None, true).is_empty());
     let table = r#",{"table":{"family":"inet","name":"t","handle":1}}"#;
     let chain = |policy: &str| {
         format!(
@@ -264,20 +264,23 @@ fn nftables_is_empty_or_not_understood() {
             "prio":0,"policy":"{policy}"}}}}"#
         )
     };
-    assert!(ruleset(&chain("accept")).doubts(None, None).is_empty());
-    let drops = ruleset(&chain("drop")).doubts(None, None);
+    assert!(ruleset(&chain("accept")).doubts(None, None, true).is_empty());
+    let drops = ruleset(&chain("drop")).doubts(None, None, true);
     assert!(drops[0].havoc && drops[0].what == "what the nftables table `inet t` does");
     let rule = r#",{"rule":{"family":"inet","table":"t","chain":"c","handle":2,"expr":[{"drop":null}]}}"#;
-    assert_eq!(ruleset(&(chain("accept") + rule)).doubts(None, None).len(), 1);
+    assert_eq!(ruleset(&(chain("accept") + rule)).doubts(None, None, true).len(), 1);
+    let quiet = r#",{"rule":{"family":"inet","table":"t","chain":"c","handle":2,"expr":[{"counter":null},
+        {"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":"tcp"}},{"accept":null}]}}"#;
+    assert!(ruleset(&(chain("accept") + quiet)).doubts(None, None, true).is_empty());
     let set = r#",{"set":{"family":"inet","name":"s","table":"t","type":"ipv4_addr","handle":3}}"#;
-    assert_eq!(ruleset(&(chain("accept") + set)).doubts(None, None).len(), 1);
+    assert_eq!(ruleset(&(chain("accept") + set)).doubts(None, None, true).len(), 1);
     // A table of iptables-nft whose dump is missing.
     let compatible = r#",{"table":{"family":"ip","name":"filter","handle":1}},{"chain":{"family":"ip","table":"filter",
         "name":"INPUT","type":"filter","hook":"input","prio":0,"policy":"drop"}}"#;
-    let doubts = ruleset(compatible).doubts(None, None);
+    let doubts = ruleset(compatible).doubts(None, None, true);
     assert!(doubts[0].settle.contains("iptables-save"), "{}", doubts[0].settle);
     let newer = r#"{"nftables":[{"metainfo":{"json_schema_version":2}},{"tunnel":{"name":"x"}}]}"#;
-    assert_eq!(good(read(newer, nft::parse)).doubts(None, None).len(), 2);
+    assert_eq!(good(read(newer, nft::parse)).doubts(None, None, true).len(), 2);
     for (text, expected) in [
         ("{}", "no `nftables` in this dump"),
         (r#"{"nftables":7}"#, "expected an array"),

@@ -4,7 +4,7 @@ use super::{Folder, messages};
 use crate::claim::{Door, Statement};
 use crate::diag::Diagnostics;
 use crate::input::{Description, read, read_source};
-use crate::model::{Antispoof, Assumption, NodeId};
+use crate::model::{Action, Antispoof, Assumption, Existence, NodeId};
 use crate::source::SourceMap;
 use std::path::Path;
 
@@ -178,4 +178,26 @@ fn errors_of_policies_claims_and_names_come_together() {
             "more/border.rules:3:52: no zone `lan` is declared",
         ]
     );
+}
+
+#[test]
+fn translations_leave_nothing_certain() {
+    let rules = format!("{RULES}nat fw {{\n  snat from zone app to zone wan as 192.0.2.1\n}}\n");
+    let files = [("t.yaml", TOPOLOGY), ("more/border.rules", &*rules), ("more/oob.yaml", OOB)];
+    let folder = Folder::new("translations", &files);
+    let mut sources = SourceMap::default();
+    let network = read(&mut sources, &folder.loader(), Path::new("t.yaml")).unwrap().network;
+    let fw = &network.nodes[0];
+    for list in [&fw.input, &fw.forward, &fw.output] {
+        let last = list.last().unwrap();
+        let Action::Unknown(unknown) = network.filter(last.filter).chains[0].rules[0].action else {
+            panic!()
+        };
+        let unknown = network.unknown(unknown);
+        assert_eq!(unknown.what, "what the translations of fw do");
+        assert!(sources.text(unknown.span.unwrap()).starts_with("snat from"));
+    }
+    let possible = |node: &&crate::model::Node| matches!(node.existence, Existence::Possible(_));
+    let doubles = network.nodes.iter().filter(possible).filter(|node| node.name.contains("fw"));
+    assert_eq!(doubles.count(), 1, "on may, somebody with the addresses of fw sends anything");
 }

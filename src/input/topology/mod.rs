@@ -52,9 +52,11 @@ pub(crate) fn read(
     let nodes = settle::settle(&merged, &mut found);
     let doubtful = lower::Doubtful::new(&merged, &found);
     let mut later = Diagnostics::default();
-    let policies = lower::Policies::read(&merged, &nodes, sources, loader, &mut later);
-    let (filters, rules_lost) = (policies.filters.clone(), later.has_errors());
     let configs = lower::Configs::read(&merged, &nodes, sources, loader, &mut later);
+    let mut of_policies = Diagnostics::default();
+    let policies = lower::Policies::read(&merged, &nodes, &configs, sources, loader, &mut of_policies);
+    let (filters, rules_lost) = (policies.filters.clone(), of_policies.has_errors());
+    later.append(of_policies);
     let network = build(&merged, &nodes, policies, &configs, &mut later);
     let network = network.filter(|_| !later.has_errors() && !found.has_errors());
     let skeleton = match network {

@@ -15,7 +15,12 @@ impl Lowering<'_> {
     pub(super) fn facts(&mut self, node: &mut NodeSpec) {
         let dump = self.dump;
         let Some(sysctl) = dump.sysctl.read() else { return };
-        for family in Family::ALL {
+        for interface in &mut node.interfaces {
+            interface_facts(sysctl, interface);
+        }
+        // Nobody cares whether a family is forwarded that does not run.
+        let ipv6_runs = self.ipv6_runs(node);
+        for family in Family::ALL.into_iter().filter(|family| *family == Family::V4 || ipv6_runs) {
             node.dumped.forwarding[family as usize] = match sysctl.forwarding(family) {
                 Setting::On(span) => Some(Spanned::new(true, span)),
                 Setting::Off(span) => Some(Spanned::new(false, span)),
@@ -30,9 +35,6 @@ impl Lowering<'_> {
         }
         node.dumped.source_routing = on_or_off(sysctl.source_routing());
         node.dumped.multicast_forwarding = on_or_off(sysctl.multicast_forwarding());
-        for interface in &mut node.interfaces {
-            interface_facts(sysctl, interface);
-        }
         self.own_sources(node, sysctl);
         self.learned_routes(node, sysctl);
         self.unread(sysctl);
@@ -45,9 +47,8 @@ impl Lowering<'_> {
             Setting::Off(_) | Setting::Unsaid => None,
         });
         let Some((name, span)) = taken else { return };
-        let doubt =
-            Doubt::havoc(format!("what `{name}` makes of packets from the node's own addresses"), span)
-                .settled_by("`accept_local = 0`");
+        let doubt = Doubt::havoc(format!("what `{name}` makes of packets from the node's own addresses"), span)
+            .settled_by("`accept_local = 0`");
         self.doubt_packets(node, &doubt, Some(Family::V4), &EVERY_STAGE);
     }
 

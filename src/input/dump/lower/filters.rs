@@ -64,7 +64,7 @@ impl Lowering<'_> {
             }
             return;
         }
-        let nft = self.nft_doubts();
+        let nft = self.nft_doubts(ipv6_runs);
         for doubt in &nft {
             self.doubt_packets(node, doubt, None, &EVERY_STAGE);
         }
@@ -121,9 +121,9 @@ impl Lowering<'_> {
     }
 
     /// What nftables may do beside the tables of iptables.
-    fn nft_doubts(&self) -> Vec<Doubt> {
+    fn nft_doubts(&self, ipv6_runs: bool) -> Vec<Doubt> {
         match &self.dump.nftables {
-            Given::Read(nft) => nft.doubts(self.dump.iptables.read(), self.dump.ip6tables.read()),
+            Given::Read(nft) => nft.doubts(self.dump.iptables.read(), self.dump.ip6tables.read(), ipv6_runs),
             Given::Empty(_) => Vec::new(),
             Given::Absent => {
                 let settle = "`nftables:` in `config`, with the dump of `nft -j list ruleset`, or `none`";

@@ -14,6 +14,7 @@ use crate::model::build::{NetworkBuilder, NodeSpec};
 use crate::source::{Loader, Source, SourceId, SourceMap, Span};
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// The word that declares a file empty.
@@ -66,6 +67,13 @@ impl Configs {
             out.append(own);
         }
         Configs { dumps }
+    }
+
+    /// The addresses that the files of a node show.
+    pub(super) fn addresses(&self, position: usize) -> impl Iterator<Item = IpAddr> + '_ {
+        let dump = self.dumps.get(position).and_then(Option::as_ref);
+        let links = dump.and_then(|dump| dump.addresses.read()).into_iter().flat_map(|shown| &shown.links);
+        links.flat_map(|link| link.addresses.iter().map(|address| address.net.addr()))
     }
 
     /// Adds what the files of a node say to what the description says of it.

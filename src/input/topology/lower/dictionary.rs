@@ -1,5 +1,6 @@
 //! What the names in policies stand for.
 
+use super::config::Configs;
 use super::policy::Use;
 use crate::header::AddressRange;
 use crate::input::policy::Names;
@@ -19,10 +20,15 @@ pub(super) struct Words<'m, 't> {
     vrf_ids: HashMap<&'t str, VrfId>,
     /// The nodes that have a label, by key and value.
     labels: BTreeMap<(&'t str, &'t str), Vec<usize>>,
+    configs: &'m Configs,
 }
 
 impl<'m, 't> Words<'m, 't> {
-    pub(super) fn new(merged: &'m Merged<'t>, nodes: &'m [Settled<'m, 't>]) -> Words<'m, 't> {
+    pub(super) fn new(
+        merged: &'m Merged<'t>,
+        nodes: &'m [Settled<'m, 't>],
+        configs: &'m Configs,
+    ) -> Words<'m, 't> {
         let zones: Vec<&str> = merged.zones.iter().map(|entry| entry.name.value).collect();
         let vrfs: Vec<&str> = merged.vrfs.iter().map(|entry| entry.name.value).collect();
         let mut labels: BTreeMap<_, Vec<usize>> = BTreeMap::new();
@@ -38,6 +44,7 @@ impl<'m, 't> Words<'m, 't> {
             zones,
             vrfs,
             labels,
+            configs,
         }
     }
 
@@ -51,6 +58,7 @@ impl<'m, 't> Words<'m, 't> {
                 addresses.extend(many.items.iter().map(|net| net.0.value.addr()));
             }
         }
+        addresses.extend(self.configs.addresses(node));
         addresses.into_iter().map(AddressRange::single).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! The policies that nodes and interfaces name: each file is read once, each policy becomes one filter.
 
+use super::config::Configs;
 use super::dictionary::{FileNames, Words};
 use super::load;
 use crate::diag::{Code, Diagnostic, Diagnostics};
@@ -8,7 +9,7 @@ use crate::input::topology::include::relative_to;
 use crate::input::topology::merge::Merged;
 use crate::input::topology::settle::Settled;
 use crate::input::topology::variant::{PolicyBoth, PolicyName, PolicyPlace};
-use crate::model::{Filter, FilterId, Hook, LedgerEntry, Stage, Unknown, UnknownId};
+use crate::model::{Action, Chain, Filter, FilterId, Hook, LedgerEntry, Rule, Stage, Unknown, UnknownId};
 use crate::source::{Loader, SourceId, SourceMap, Span, Spanned};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -21,6 +22,8 @@ pub(crate) struct Bound {
     pub(super) input: Vec<Hook>,
     pub(super) forward: Vec<Hook>,
     pub(super) output: Vec<Hook>,
+    /// Why it may do anything with a packet, if it may.
+    pub(super) havoc: Option<UnknownId>,
     /// On receive and before sending, of each interface in the order of the description.
     pub(super) interfaces: Vec<(Vec<Hook>, Vec<Hook>)>,
 }
@@ -58,8 +61,6 @@ pub(crate) struct Policies {
     pub(crate) ledger: Vec<LedgerEntry>,
     /// By the position of the node.
     pub(crate) bound: Vec<Bound>,
-    /// Nodes with translations, which are not understood, by position.
-    pub(crate) translating: Vec<(usize, UnknownId)>,
 }
 
 impl Policies {
@@ -67,6 +68,7 @@ impl Policies {
     pub(crate) fn read(
         merged: &Merged<'_>,
         nodes: &[Settled<'_, '_>],
+        configs: &Configs,
         sources: &mut SourceMap,
         loader: &Loader,
         out: &mut Diagnostics,
@@ -97,7 +99,7 @@ impl Policies {
                 (file, own)
             })
             .collect();
-        let words = Words::new(merged, nodes);
+        let words = Words::new(merged, nodes, configs);
         for ((file, own), (_, _, uses)) in parsed.into_iter().zip(&loaded) {
             policies.file(&words, &file, own.has_errors(), uses, out);
             out.append(own);
@@ -139,10 +141,34 @@ impl Policies {
             }
         }
         for (node, unknown) in translating {
+            let place = unknown.span.unwrap_or(words.nodes[node].name.span);
             let name = words.nodes[node].name.value;
             self.unknowns.push(Unknown { what: format!("what the translations of {name} do"), ..unknown });
-            self.translating.push((node, UnknownId::at(self.unknowns.len() - 1)));
+            self.translate(node, name, UnknownId::at(self.unknowns.len() - 1), place);
         }
+    }
+}
+
+impl Policies {
+    /// Makes a node one that translates. Translations are read and not decided: nothing about a packet that
+    /// meets them is certain, and on *may* the node sends anything anywhere (SEMANTICS.md section 4.2).
+    fn translate(&mut self, node: usize, name: &str, unknown: UnknownId, span: Span) {
+        let rule = Rule {
+            name: "1".to_owned(),
+            span,
+            matches: Vec::new(),
+            action: Action::Unknown(unknown),
+            opens: true,
+        };
+        let name = format!("translations of {name}");
+        let chain = Chain { name: name.clone(), span, rules: vec![rule], policy: Some(Action::Accept) };
+        self.filters.push(Filter { name, span, chains: vec![chain], tracks: true });
+        let hook = Hook { filter: FilterId::at(self.filters.len() - 1), chain: 0, family: None };
+        let bound = &mut self.bound[node];
+        [&mut bound.input, &mut bound.forward, &mut bound.output]
+            .into_iter()
+            .for_each(|list| list.push(hook));
+        bound.havoc = Some(unknown);
     }
 }
 
