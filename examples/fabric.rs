@@ -291,13 +291,15 @@ impl Site {
             networks(0),
             networks(1)
         );
-        if self.name == "ams1" {
-            let _ = writeln!(
-                text,
-                "  rule move-2024 {{ allow from 10.0.0.0/16 to $apps service tcp/443 comment \"until the move is over\" }}"
-            );
+        text.push_str("  rule open { allow from any to any state established }\n");
+        match self.name.as_str() {
+            "sto1" => {
+                text.push_str("  rule move-2024 { allow from $site to 10.128.0.0/16 service tcp/443 }\n")
+            }
+            "ams1" => text.push_str("  rule move-2024 { allow from 10.0.0.0/16 to $apps service tcp/443 }\n"),
+            _ => {}
         }
-        let _ = writeln!(text, "  rule abroad {{ deny from $abroad to any log }}");
+        text.push_str("  rule abroad { deny from $abroad to any log }\n");
         let others: Vec<&Site> =
             sites.iter().filter(|site| site.country == self.country && site.name != self.name).collect();
         for number in 0..2 * self.leaves + 8 {
@@ -310,7 +312,7 @@ impl Site {
         }
         text.push_str(
             "  rule web { allow from $country to $apps service { tcp/443, tcp/8443 } }\n  rule replicate { allow \
-             from $country to $dbs service tcp/5432 }\n  rule out { allow from $site to 10.0.0.0/8 service { \
+             from $country to $dbs service tcp/5432 }\n  rule out { allow from $site to $country service { \
              tcp/443, tcp/8443, tcp/5432 } }\n  rule quiet { deny from self \
              to any }\n}\n",
         );

@@ -376,7 +376,10 @@ impl View<'_> {
         let ways = fib.sends.iter().filter(|(hop, _)| !only_here || hop.interface == interface);
         let sets: Vec<Set> = ways.map(|(_, set)| *set).collect();
         let answers = self.space.union_all(&sets);
-        self.space.mirror(answers)
+        let senders = self.space.mirror(answers);
+        // The way to an own address is the node itself, which no other sender is.
+        let own = self.compiled.nodes[node.index()].from_own;
+        self.space.minus(senders, own)
     }
 }
 

@@ -162,12 +162,15 @@ impl Run<'_, '_> {
     fn check_sources(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
         let plausible = view.plausible_sources(receiver);
         let packets = view.space.intersect(packets, plausible);
-        if self.query.reading == Reading::May {
-            return packets;
-        }
         let node = self.network.interface(receiver).node;
-        let own = view.compiled.nodes[node.index()].from_own;
-        let dropped = view.space.union(view.compiled.common.martians, own);
+        let common = &view.compiled.common;
+        let dropped = match (self.query.reading, &self.network.node(node).kind) {
+            (Reading::May, Kind::Linux) => common.never_taken,
+            (Reading::May, Kind::Unknown(_)) => Set::EMPTY,
+            (Reading::Must, _) => {
+                view.space.union(common.martians, view.compiled.nodes[node.index()].from_own)
+            }
+        };
         view.space.minus(packets, dropped)
     }
 
@@ -367,23 +370,33 @@ impl Run<'_, '_> {
             if cause.is_empty() {
                 continue;
             }
-            let sources = view.space.project_src(cause);
-            let destinations = view.space.src_as_dst(sources);
-            let new = view.space.minus(destinations, self.answered[node.index()][kind]);
-            if new.is_empty() {
+            let replies = self.possible_answers(view, node, cause);
+            let answers = view.space.minus(replies, self.answered[node.index()][kind]);
+            if answers.is_empty() {
                 continue;
             }
             let answered = &mut self.answered[node.index()][kind];
-            *answered = view.space.union(*answered, new);
-            let facts = &view.compiled.nodes[node.index()];
-            // What a node sends to itself never leaves it.
-            let away = view.space.minus(new, facts.to_own);
-            let answers = if facts.rejects { away } else { view.space.intersect(away, facts.from_own) };
+            *answered = view.space.union(*answered, answers);
             let step = Step::Answered { receiver, cause };
             let looks: Vec<Look> =
                 states.iter().map(|s| Look { kind: LookKind::State(*s), packets: answers }).collect();
             self.originate_as(view, node, &looks, step);
         }
+    }
+
+    /// What a node may answer to packets: from an address of its own; or, because a reset borrows the destination of
+    /// what it resets, from that. What it sends to itself never leaves it.
+    fn possible_answers(&self, view: &mut View<'_>, node: NodeId, cause: Set) -> Set {
+        let facts = &view.compiled.nodes[node.index()];
+        let sources = view.space.project_src(cause);
+        let back = view.space.src_as_dst(sources);
+        let mut answers = view.space.intersect(back, facts.from_own);
+        if facts.rejects {
+            let ends = view.space.project_ends(cause);
+            let borrowed = view.space.mirror(ends);
+            answers = view.space.union(answers, borrowed);
+        }
+        view.space.minus(answers, facts.to_own)
     }
 
     /// A node sends packets with its own addresses.

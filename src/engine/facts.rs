@@ -4,7 +4,7 @@ use super::compiled::LINK_LOCAL_V6;
 use super::inject;
 use super::rules::each_test;
 use crate::header::{AddressRange, Family};
-use crate::model::{Action, InterfaceId, Network, NodeId, Role, Segment, Test};
+use crate::model::{InterfaceId, Network, NodeId, Role, Segment, Test};
 use crate::set::{Set, Side, Space};
 
 /// What is worth knowing of a filter before it is compiled.
@@ -14,7 +14,6 @@ pub(super) struct FilterFacts {
     uses_state: bool,
     /// Whether some rule asks for the node's own addresses.
     pub(super) uses_own: bool,
-    rejects: bool,
 }
 
 /// What is worth knowing of a node.
@@ -29,7 +28,7 @@ pub(super) struct NodeFacts {
     pub(super) tracks: bool,
     /// Whether some filter of it asks for the connection state.
     pub(super) asks_state: bool,
-    /// Whether some filter of it rejects, so that its answers may bear any source.
+    /// Whether some filter of it rejects, so that its answers may bear the destination of what they answer.
     pub(super) rejects: bool,
 }
 
@@ -49,6 +48,8 @@ pub(super) struct SegmentFacts {
 pub(super) struct Common {
     /// Packets of each family.
     pub(super) families: [Set; 2],
+    /// See [`inject::never_taken`].
+    pub(super) never_taken: Set,
     /// See [`inject::martians`].
     pub(super) martians: Set,
     /// See [`inject::certainly_new`].
@@ -62,7 +63,6 @@ pub(super) struct Common {
 }
 
 pub(super) fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
-    let rules = || filter.chains.iter().flat_map(|chain| &chain.rules);
     let mut interface_tests: Vec<Test> = Vec::new();
     let mut uses_own = false;
     let mut uses_state = false;
@@ -76,9 +76,7 @@ pub(super) fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
         Test::State(_) => uses_state = true,
         _ => {}
     });
-    let policies = filter.chains.iter().filter_map(|chain| chain.policy);
-    let rejects = rules().map(|rule| rule.action).chain(policies).any(|action| action == Action::Reject);
-    FilterFacts { interface_tests, uses_state, uses_own, rejects }
+    FilterFacts { interface_tests, uses_state, uses_own }
 }
 
 pub(super) fn common(space: &mut Space) -> Common {
@@ -86,6 +84,7 @@ pub(super) fn common(space: &mut Space) -> Common {
     let to = space.prefix(Side::Dst, LINK_LOCAL_V6);
     Common {
         families: Family::ALL.map(|family| space.family(family)),
+        never_taken: inject::never_taken(space),
         martians: inject::martians(space),
         certainly_new: inject::certainly_new(space),
         icmp_errors: inject::icmp_errors(space),
@@ -109,7 +108,7 @@ pub(super) fn node_facts(
         own,
         tracks: hooks.iter().any(|hook| network.filter(hook.filter).tracks),
         asks_state: facts().any(|f| f.uses_state),
-        rejects: facts().any(|f| f.rejects),
+        rejects: network.rejects(id),
     }
 }
 

@@ -167,7 +167,19 @@ fn broadcasts(network: &Network, interface: crate::model::InterfaceId) -> Vec<Ad
     v4.map(|a| AddressRange::single(a.net.broadcast())).collect()
 }
 
-/// Packets that every Linux drops on receive, whatever its filters (`ip_route_input_slow`, `ip6_rcv_core`).
+/// Packets that no Linux takes from outside, however it is set: those from groups (`ip_route_input_slow`,
+/// `ip6_rcv_core`), and those from or to the loopback of IPv6.
+pub(super) fn never_taken(space: &mut Space) -> Set {
+    let nets = |texts: &[&str]| -> Vec<AddressRange> {
+        texts.iter().filter_map(|text| text.parse::<IpNet>().ok()).map(AddressRange::prefix).collect()
+    };
+    let src = nets(&["224.0.0.0/4", "255.255.255.255/32", "::1/128", "ff00::/8"]);
+    let src = space.addresses(Side::Src, &src);
+    let dst = space.addresses(Side::Dst, &nets(&["::1/128"]));
+    space.union(src, dst)
+}
+
+/// Packets that every Linux drops on receive unless it is set otherwise, whatever its filters.
 pub(super) fn martians(space: &mut Space) -> Set {
     let nets = |texts: &[&str]| -> Vec<AddressRange> {
         texts.iter().filter_map(|text| text.parse::<IpNet>().ok()).map(AddressRange::prefix).collect()

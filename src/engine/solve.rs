@@ -86,8 +86,13 @@ pub fn explore<'c>(compiled: &'c Compiled<'c>, query: &Query, limits: Limits) ->
 
 fn start_counted(view: &mut View<'_>, run: &mut Run<'_, '_>) {
     let query = run.query;
-    run.free = inject::free(&mut view.space, query, |_| true);
-    run.free_answers = inject::free(&mut view.space, query, |flow| flow.replies);
+    // What no packet looks like must not count as a cause because it is in no set of real packets.
+    let real = view.space.well_formed();
+    let unreal = view.space.complement(real);
+    let all = inject::free(&mut view.space, query, |_| true);
+    let answered = inject::free(&mut view.space, query, |flow| flow.replies);
+    run.free = view.space.union(all, unreal);
+    run.free_answers = view.space.union(answered, unreal);
     run.inject(view, &query.footholds, Origin::Adversary);
     let wanted = inject::wanted(&mut view.space, query);
     for node in &query.honest {
@@ -175,9 +180,7 @@ fn related(view: &mut View<'_>, open: Set) -> Set {
 
 /// Targets where something arrives that is not free, with it.
 fn bad_places(view: &mut View<'_>, run: &Run<'_, '_>) -> Vec<(Place, Set)> {
-    let free = run.free;
-    let real = view.space.well_formed();
-    let counted = view.space.minus(real, free);
+    let counted = view.space.complement(run.free);
     let segments = run.on_segment.iter().enumerate().map(|(i, set)| (Place::Segment(SegmentId::at(i)), *set));
     let nodes = run.delivered.iter().enumerate().map(|(i, set)| (Place::Node(NodeId::at(i)), *set));
     let arrivals: Vec<(Place, Set)> = segments

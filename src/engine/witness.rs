@@ -207,6 +207,10 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
             Step::Answered { receiver, cause } => {
                 let asker = self.view.space.addresses(Side::Src, &[AddressRange::single(packet.dst)]);
                 let asked = self.view.space.intersect(cause, asker);
+                // A borrowed source was the destination of what was refused.
+                let lender = self.view.space.addresses(Side::Dst, &[AddressRange::single(packet.src)]);
+                let lent = self.view.space.intersect(asked, lender);
+                let asked = if lent.is_empty() { asked } else { lent };
                 let asked = pick(self.view, run.query, asked)?;
                 self.reception(run, receiver, asked, delta.time)
             }

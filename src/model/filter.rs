@@ -22,6 +22,32 @@ pub struct Filter {
     pub tracks: bool,
 }
 
+impl Filter {
+    /// Whether something that begins in a chain may be rejected there, or in a chain that a jump leads to.
+    pub fn rejects_from(&self, chain: usize) -> bool {
+        let mut seen = vec![false; self.chains.len()];
+        let mut open = vec![chain];
+        while let Some(at) = open.pop() {
+            let Some(chain) = self.chains.get(at) else { continue };
+            if std::mem::replace(&mut seen[at], true) {
+                continue;
+            }
+            for action in chain.rules.iter().map(|rule| rule.action).chain(chain.policy) {
+                match action {
+                    Action::Reject => return true,
+                    Action::Jump(to) | Action::Goto(to) => open.push(to),
+                    Action::Accept
+                    | Action::Drop
+                    | Action::Return
+                    | Action::Continue
+                    | Action::Unknown(_) => {}
+                }
+            }
+        }
+        false
+    }
+}
+
 /// A list of rules.
 #[derive(Debug, Clone)]
 pub struct Chain {

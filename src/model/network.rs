@@ -129,6 +129,11 @@ impl Network {
         hooks
     }
 
+    /// Whether some list of a node may reject.
+    pub fn rejects(&self, id: NodeId) -> bool {
+        self.hooks(id).iter().any(|hook| self.filter(hook.filter).rejects_from(hook.chain))
+    }
+
     /// Whether a node forwards packets of a family, under what is assumed.
     pub fn forwards(&self, id: NodeId, family: Family, reading: Reading) -> bool {
         let fact = self.node(id).forwards(family);

@@ -36,15 +36,18 @@ pub struct Answer {
     pub node: NodeId,
     /// Whom.
     pub to: IpAddr,
+    /// Whom the packet that is answered was sent to.
+    pub about: IpAddr,
     /// Why.
     pub cause: Cause,
 }
 
 impl Answer {
     /// Whether a packet can be this answer. Its source is an own address of the node; a reset borrows the destination of
-    /// what it resets, so where something rejects it may be any.
+    /// what it resets, so where something rejects it may be that.
     pub fn can_be(&self, view: &View<'_>, packet: &Packet) -> bool {
-        packet.dst == self.to && (view.sends_as(self.node, packet.src) || view.rejects(self.node))
+        let borrowed = view.rejects(self.node) && packet.src == self.about;
+        packet.dst == self.to && (view.sends_as(self.node, packet.src) || borrowed)
     }
 }
 
@@ -63,7 +66,7 @@ pub fn answers(view: &View<'_>, tables: &Tables, incoming: InterfaceId, packet: 
     }
     causes.sort();
     causes.dedup();
-    causes.into_iter().map(|cause| Answer { node: id, to: packet.src, cause }).collect()
+    causes.into_iter().map(|cause| Answer { node: id, to: packet.src, about: packet.dst, cause }).collect()
 }
 
 /// Whether the node is a described device that hears the packet and is not the adversary's.

@@ -220,8 +220,12 @@ pub fn check_source(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> 
 /// the lookup that says so.
 fn look_back(view: &View<'_>, incoming: InterfaceId, packet: &Packet, loose: bool) -> (bool, Option<Found>) {
     let back = Asked { src: packet.dst, dst: packet.src, incoming: Some(incoming) };
-    let found = lookup(view, view.network.interface(incoming).node, back);
+    let node = view.network.interface(incoming).node;
+    let found = lookup(view, node, back);
+    // The way to an own address is the node itself, which no other sender is.
+    let foreign = !view.is_own(node, packet.src);
     let good = found.all.iter().filter(|found| match &found.outcome {
+        _ if !foreign => false,
         Outcome::Send(hops) => loose || hops.iter().any(|hop| hop.interface == incoming),
         Outcome::Blackhole | Outcome::Unreachable | Outcome::NoRoute => false,
     });

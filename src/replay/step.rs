@@ -237,7 +237,7 @@ fn ways_in(view: &View<'_>, node: NodeId, incoming: InterfaceId, packet: &Packet
     let Some(mut progress) = pass(view, Stage::Ingress, &interface.ingress, &sight, begun, &mut ways) else {
         return ways;
     };
-    if !view.is_may() && is_martian(view, node, packet) {
+    if is_martian(view, node, packet) {
         ways.push(progress.stop(End::Martian));
         return ways;
     }
@@ -278,18 +278,21 @@ pub(super) fn which_way(view: &View<'_>, incoming: InterfaceId, packet: &Packet)
     (view.is_may(), view.is_may() && passes_groups)
 }
 
-/// Whether no device takes such a packet from outside (RFC 1812 section 5.3.7, RFC 4291 section 2.5).
+/// Whether the device does not take such a packet from outside (RFC 1812 section 5.3.7, RFC 4291 section 2.5).
+/// Addresses of groups as sources, and the loopback of IPv6, are refused by Linux however it is set; the rest may be
+/// allowed somewhere.
 fn is_martian(view: &View<'_>, node: NodeId, packet: &Packet) -> bool {
+    let broadcast = IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
+    let home = |address: IpAddr| address.is_ipv6() && address.is_loopback();
+    let never = packet.src.is_multicast() || packet.src == broadcast || home(packet.src) || home(packet.dst);
+    if view.is_may() {
+        return never && view.network.node(node).kind == Kind::Linux;
+    }
     let nowhere = |address: IpAddr| match address {
         IpAddr::V4(a) => a.octets()[0] == 0 || a.is_loopback(),
-        IpAddr::V6(a) => a.is_unspecified() || a.is_loopback(),
+        IpAddr::V6(a) => a.is_unspecified(),
     };
-    let broadcast = IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
-    nowhere(packet.src)
-        || nowhere(packet.dst)
-        || packet.src.is_multicast()
-        || packet.src == broadcast
-        || view.is_own(node, packet.src)
+    never || nowhere(packet.src) || nowhere(packet.dst) || view.is_own(node, packet.src)
 }
 
 fn deliver(view: &View<'_>, sight: &Sight<'_>, mut progress: Progress, ways: &mut Vec<Way>) {

@@ -3,9 +3,7 @@
 use super::Question;
 use crate::claim::Door;
 use crate::header::Family;
-use crate::model::{
-    Action, Assumption, Existence, FilterId, InterfaceId, Network, NodeId, Reading, SegmentId,
-};
+use crate::model::{Assumption, Existence, FilterId, InterfaceId, Network, NodeId, Reading, SegmentId};
 use std::net::IpAddr;
 
 /// A network in a reading. What [`Existence::Possible`] marks is there on *may* only.
@@ -39,7 +37,7 @@ impl<'a> View<'a> {
             question,
             doors_closed: false,
             tracks: per_node(&|filter| network.filter(filter).tracks),
-            rejects: per_node(&|filter| has_reject(network, filter)),
+            rejects: network.nodes_by_id().map(|(id, _)| network.rejects(id)).collect(),
         }
     }
 
@@ -141,11 +139,4 @@ impl<'a> View<'a> {
     pub fn is_closed_rule(&self, filter: FilterId, chain: usize, rule: usize) -> bool {
         self.doors_closed && self.question.cut.contains(&Door::Rule { filter, chain, rule })
     }
-}
-
-/// Whether some rule or policy of some chain of the filter rejects.
-fn has_reject(network: &Network, filter: FilterId) -> bool {
-    network.filter(filter).chains.iter().any(|chain| {
-        chain.policy == Some(Action::Reject) || chain.rules.iter().any(|rule| rule.action == Action::Reject)
-    })
 }

@@ -24,6 +24,11 @@ impl Space {
         Set(self.forget_levels(set.0, DST, BOTTOM))
     }
 
+    /// The ends of a set: packets that agree in family and both addresses with one of it.
+    pub fn project_ends(&mut self, set: Set) -> Set {
+        Set(self.forget_levels(set.0, PROTO, BOTTOM))
+    }
+
     /// The destinations of a set: packets that agree in family and destination address with one of it.
     pub fn project_dst(&mut self, set: Set) -> Set {
         let ends = self.forget_levels(set.0, PROTO, BOTTOM);

@@ -105,18 +105,34 @@ fn rule_3a_the_ingress_list_comes_first_and_sees_no_out_interface() {
 }
 
 #[test]
-fn rule_3b_martians_are_certain_to_go_nowhere_and_may_all_the_same() {
+fn rule_3b_martians_are_certain_to_go_nowhere_and_may_where_linux_can_be_told_to_take_them() {
     let line = Line::new().quiet();
-    for src in ["0.0.0.1", "127.0.0.1", "224.0.0.1", "255.255.255.255", "10.0.0.1", "10.0.1.1"] {
+    for src in ["0.0.0.1", "127.0.0.1", "10.0.0.1", "10.0.1.1"] {
         assert_eq!(line.crosses(syn(src, HOST, 80)), OPEN, "{src}");
     }
-    for src in ["::", "::1", "ff02::1", "fd00::1"] {
-        assert_eq!(line.crosses(syn(src, HOST6, 80)), OPEN, "{src}");
+    for src in ["224.0.0.1", "255.255.255.255"] {
+        assert_eq!(line.crosses(syn(src, HOST, 80)), NO, "{src}");
+    }
+    for (src, expected) in [("::", OPEN), ("fd00::1", OPEN), ("::1", NO), ("ff02::1", NO)] {
+        assert_eq!(line.crosses(syn(src, HOST6, 80)), expected, "{src}");
     }
     assert_eq!(line.crosses(syn("169.254.1.1", HOST, 80)), YES);
+    let mut odd = Line::new().quiet();
+    odd.net.node_mut(odd.r).kind = Kind::Unknown("odd".to_owned());
+    assert_eq!(odd.crosses(syn("224.0.0.1", HOST, 80)), OPEN);
     let mut line = line;
     line.net.route(line.r, "127.0.0.0/8", &[(line.r1, HOST)]);
     assert_eq!(line.crosses(syn(LEFT, "127.0.0.1", 80)), OPEN);
+}
+
+#[test]
+fn rule_3c_the_way_back_to_an_own_address_is_no_way_out() {
+    for (kind, expected) in [(Antispoof::Strict, NO), (Antispoof::Loose, NO), (Antispoof::Off, OPEN)] {
+        let mut line = Line::new().quiet();
+        line.net.interface_mut(line.r0).antispoof = [kind; 2];
+        assert_eq!(line.crosses(syn("10.0.0.1", HOST, 80)), expected, "{kind:?}");
+        assert_eq!(line.crosses(syn("fd00::1", HOST6, 80)), expected, "{kind:?}");
+    }
 }
 
 #[test]

@@ -92,7 +92,8 @@ fn rule_7_a_reset_borrows_the_address_of_whom_it_resets() {
     let left = Place::Segment(line.left);
     assert_eq!(line.arrives(left, borrowed, &[syn(LEFT, FAR, 80)]), NO);
     line.stateless(Stage::Input, chain(Some(Action::Reject), Vec::new()));
-    assert_eq!(line.arrives(left, borrowed, &[syn(LEFT, FAR, 80)]), OPEN);
+    assert_eq!(line.arrives(left, borrowed, &[syn(LEFT, FAR, 80)]), NO);
+    assert_eq!(line.arrives(left, borrowed, &[syn(LEFT, HOST, 80)]), OPEN);
 }
 
 #[test]

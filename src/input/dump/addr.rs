@@ -137,7 +137,7 @@ const IRRELEVANT: &str = "
     gso_max_segs tso_max_size tso_max_segs gro_max_size gso_ipv4_max_size gro_ipv4_max_size
     max_pacing_offload_horizon netns-immutable ifalias permaddr parentbus parentdev phys_port_name
     phys_port_id phys_switch_id event new_netnsid new_ifindex proto_down carrier_changes vfinfo_list
-    num_vf headroom tailroom
+    num_vf headroom tailroom link_pointtopoint
 ";
 
 fn read_link<'a>(mut fields: Fields<'_, 'a>, reading: &mut Reading<'a, '_>) -> Option<(Link, bool)> {
@@ -160,7 +160,7 @@ fn read_link<'a>(mut fields: Fields<'_, 'a>, reading: &mut Reading<'a, '_>) -> O
     let detailed = detailed.is_some() || fields.take("promiscuity").is_some();
     let owned = |text: Option<Spanned<&str>>| text.map(|t| t.map(str::to_owned));
     let master = owned(fields.text("master", reading));
-    let parent = owned(fields.text("link", reading));
+    let parent = owned(fields.text_if_any("link", reading));
     let elsewhere = fields.take("link_netnsid").is_some() | fields.take("link_index").is_some();
     let infos = fields.take("addr_info").map_or(&[][..], |json| reading.items(json));
     let mut doubts = Vec::new();

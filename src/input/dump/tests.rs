@@ -154,6 +154,7 @@ fn interfaces_and_addresses_of_every_shape() {
            {"family":"inet6","local":"2001:db8::1","prefixlen":64,"valid_life_time":3600}]},
         {"ifname":"br0","linkinfo":{"info_kind":"bridge","info_data":{"vlan_filtering":1,"nf_call_iptables":1}}},
         {"ifname":"wg0","linkinfo":{"info_kind":"wireguard"}},
+        {"ifname":"tun0","link":null,"link_type":"gre","address":"192.0.2.2","link_pointtopoint":true,"broadcast":"192.0.2.1"},
         {"ifname":"eth3","link_index":7,"link_netnsid":0,"linkinfo":{"info_kind":"veth"},"xdp":{"mode":1}}]"#,
     );
     let link = |name: &str| dump.link(name).unwrap();
@@ -172,6 +173,7 @@ fn interfaces_and_addresses_of_every_shape() {
     assert!(own.link_scope && own.tentative && expiring.dynamic);
     assert_eq!(link("br0").kind, LinkKind::Bridge { vlan_filtering: Some(true), filters: [true, false] });
     assert_eq!(link("wg0").kind, LinkKind::Tunnel("wireguard".to_owned()));
+    assert!(link("tun0").parent.is_none() && link("tun0").doubts.is_empty());
     assert!(link("eth3").parent_elsewhere && link("eth3").doubts[0].havoc);
     let (_, errors) = read(r#"[{"ifname":"a"},{"ifname":"a"}]"#, addr::parse);
     assert!(errors[0].contains("listed twice"), "{errors:?}");

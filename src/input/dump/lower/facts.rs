@@ -1,6 +1,6 @@
 //! Facts that `sysctl -a` settles.
 
-use super::Lowering;
+use super::{EVERY_STAGE, Lowering};
 use crate::header::Family;
 use crate::input::dump::{Doubt, RpFilter, Setting, SysctlDump};
 use crate::model::build::{
@@ -35,8 +35,21 @@ impl Lowering<'_> {
         }
         node.dumped.source_routing = on_or_off(sysctl.source_routing());
         node.dumped.multicast_forwarding = on_or_off(sysctl.multicast_forwarding());
+        self.own_sources(node, sysctl);
         self.learned_routes(node, sysctl);
         self.unread(sysctl);
+    }
+
+    /// A device that takes packets from its own addresses does more than the walk knows of.
+    fn own_sources(&mut self, node: &mut NodeSpec, sysctl: &SysctlDump) {
+        let taken = node.interfaces.iter().find_map(|own| match sysctl.accept_local(&own.name.value) {
+            Setting::On(span) | Setting::Mixed(span) => Some((own.name.value.clone(), span)),
+            Setting::Off(_) | Setting::Unsaid => None,
+        });
+        let Some((name, span)) = taken else { return };
+        let doubt = Doubt::havoc(format!("what `{name}` makes of packets from the node's own addresses"), span)
+            .settled_by("`accept_local = 0`");
+        self.doubt_packets(node, &doubt, Some(Family::V4), &EVERY_STAGE);
     }
 
     /// Routes that neighbours may add: redirects, router advertisements.
