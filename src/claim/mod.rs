@@ -180,7 +180,7 @@ pub struct OnlyVia {
 pub enum Door {
     /// An interface: what is sent or received through it is through the door. Written `node:interface`.
     Interface(InterfaceId),
-    /// A rule: what it accepts is through the door. Written `rule:POLICY/NAME`.
+    /// A rule: the network is asked about without it. Written `rule:POLICY/NAME`.
     Rule {
         /// The filter.
         filter: FilterId,

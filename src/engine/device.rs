@@ -235,6 +235,7 @@ impl Run<'_, '_> {
             && !self.network.assumes(Assumption::NoSourceRouting);
         if may_be_routed_by_source {
             let own_only = view.space.intersect(batch.packets, own);
+            let own_only = self.forwardable(view, batch.node, own_only);
             self.route_by_source(view, batch, own_only);
         }
         let away = self.forwardable(view, batch.node, away);

@@ -216,6 +216,10 @@ impl Run<'_> {
         let mut at = Some(Path::default());
         let all = &self.view.network.filter(self.filter).chains[chain];
         for (index, rule) in all.rules.iter().enumerate() {
+            // A rule that is a closed door is not there (SEMANTICS.md section 6, `only-via`).
+            if self.view.is_closed_rule(self.filter, chain, index) {
+                continue;
+            }
             let Some(path) = at.take() else { return flow };
             let by = Decider::Rule { filter: self.filter, chain, rule: index };
             let unknowns = match rule_matches(self.view, rule, self.sight) {
@@ -268,9 +272,7 @@ impl Run<'_> {
     ) -> Next {
         match action {
             Action::Accept => {
-                // What a closed door would have let pass is gone.
-                let ruling = if self.is_closed(by) { Ruling::Drop } else { Ruling::Accept };
-                flow.record(outcome(ruling, by, opens && ruling == Ruling::Accept, path));
+                flow.record(outcome(Ruling::Accept, by, opens, path));
                 Next::default()
             }
             Action::Drop | Action::Reject => {
@@ -309,17 +311,8 @@ impl Run<'_> {
             return Next::default();
         }
         let path = path.then(why, 0);
-        if !self.is_closed(by) {
-            flow.record(outcome(Ruling::Accept, by, opens, &path));
-        }
+        flow.record(outcome(Ruling::Accept, by, opens, &path));
         flow.record(outcome(Ruling::Drop, by, false, &path));
         Next { goes_on: Some(path), returns: None }
-    }
-
-    fn is_closed(&self, by: Decider) -> bool {
-        match by {
-            Decider::Rule { filter, chain, rule } => self.view.is_closed_rule(filter, chain, rule),
-            Decider::Policy { .. } | Decider::End { .. } => false,
-        }
     }
 }

@@ -63,7 +63,7 @@ pub fn put(
     } else if view.can_forge_neighbours(segment) {
         (others, Reason::Forged)
     } else {
-        neighbours(view, &others, next_hop)
+        neighbours(view, segment, &others, next_hop)
     };
     let undescribed = view.is_may()
         && matches!(reason, Reason::Nobody(_))
@@ -75,7 +75,12 @@ pub fn put(
 }
 
 /// Those who have the address; else the internet, if it is there; else nobody.
-fn neighbours(view: &View<'_>, others: &[InterfaceId], next_hop: IpAddr) -> (Vec<InterfaceId>, Reason) {
+fn neighbours(
+    view: &View<'_>,
+    segment: SegmentId,
+    others: &[InterfaceId],
+    next_hop: IpAddr,
+) -> (Vec<InterfaceId>, Reason) {
     let those = |test: &dyn Fn(InterfaceId) -> bool| -> Vec<InterfaceId> {
         others.iter().copied().filter(|i| test(*i)).collect()
     };
@@ -83,11 +88,20 @@ fn neighbours(view: &View<'_>, others: &[InterfaceId], next_hop: IpAddr) -> (Vec
     if !owners.is_empty() {
         return (owners, Reason::Neighbour(next_hop));
     }
+    // Somebody who is only possibly there may have it before the internet does.
+    let all = view.network.segment(segment).attached.iter();
+    if all.filter(|i| !others.contains(i)).any(|i| !exists(view, *i) && view.has_address(*i, next_hop)) {
+        return (Vec::new(), Reason::Nobody(next_hop));
+    }
     let internet = those(&|i| view.network.node(view.network.interface(i).node).role == Role::Internet);
     if internet.is_empty() {
         return (Vec::new(), Reason::Nobody(next_hop));
     }
     (internet, Reason::Internet(next_hop))
+}
+
+fn exists(view: &View<'_>, interface: InterfaceId) -> bool {
+    view.node_exists(view.network.interface(interface).node)
 }
 
 /// Puts a packet on a segment so that everybody there but the sender receives it.

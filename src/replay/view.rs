@@ -135,7 +135,7 @@ impl<'a> View<'a> {
         self.doors_closed && self.question.cut.contains(&Door::Interface(interface))
     }
 
-    /// Whether what the rule accepts would pass a closed door.
+    /// Whether the rule is a closed door, and so not there.
     pub fn is_closed_rule(&self, filter: FilterId, chain: usize, rule: usize) -> bool {
         self.doors_closed && self.question.cut.contains(&Door::Rule { filter, chain, rule })
     }

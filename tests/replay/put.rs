@@ -122,8 +122,10 @@ fn rule_2_whoever_may_be_there_owns_its_address_on_may_only() {
     let internet = line.internet(line.right);
     let packet = syn(LEFT, "10.0.1.50", 80);
     assert_eq!(line.arrives(Place::Node(somebody), packet, &[]), OPEN);
-    // Without somebody the internet has it for certain.
-    assert!(line.explore(Reading::Must, &[packet]).holds(Place::Node(internet), &packet));
+    // As somebody may have it, it does not certainly go on to the internet; its neighbour's address does.
+    assert!(!line.explore(Reading::Must, &[packet]).holds(Place::Node(internet), &packet));
+    let other = syn(LEFT, "10.0.1.51", 80);
+    assert!(line.explore(Reading::Must, &[other]).holds(Place::Node(internet), &other));
 }
 
 #[test]

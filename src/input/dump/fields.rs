@@ -175,7 +175,11 @@ impl<'j, 'a> Fields<'j, 'a> {
     }
 
     /// The text of a key, if it is there and not `null`, as `ip` prints what a link that stands on no other stands on.
-    pub(super) fn text_if_any(&mut self, key: &str, reading: &mut Reading<'a, '_>) -> Option<Spanned<&'j str>> {
+    pub(super) fn text_if_any(
+        &mut self,
+        key: &str,
+        reading: &mut Reading<'a, '_>,
+    ) -> Option<Spanned<&'j str>> {
         self.take(key).filter(|json| json.value != Value::Null).and_then(|json| reading.text(json))
     }
 

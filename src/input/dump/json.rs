@@ -362,6 +362,8 @@ mod tests {
             match (read(&text), serde_json::from_str::<serde_json::Value>(&text)) {
                 (Ok(json), Ok(value)) => prop_assert_eq!(plain(&json), value),
                 (Err(_), Err(_)) => {}
+                // Numbers stay texts here, so none is too large.
+                (Ok(_), Err(error)) if error.to_string().contains("out of range") => {}
                 (ours, theirs) => prop_assert!(false, "{:?} / {:?} of {}", ours, theirs, text),
             }
         }

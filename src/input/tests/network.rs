@@ -34,7 +34,8 @@ links:
 claims:
   - id: shut
     title: nothing leaves
-    isolated: { from: \"jurisdiction:CN\", to: \"not jurisdiction:CN\", except: [ { from: \"node:db1\", to: internet, service: [tcp/443, \"{ udp/53, tcp/53 }\"], replies: allowed } ] }
+    isolated: { from: \"jurisdiction:CN\", to: \"not jurisdiction:CN\", except: [
+      { from: \"node:db1\", to: internet, service: [tcp/443, \"{ udp/53, tcp/53 }\"], replies: allowed } ] }
     severity: low
     controls: [\"PCI-DSS-4.0.1:1.3.1\"]
   - { id: door, only-via: { from: \"site:a\", to: internet, via: [\"fw:e1\", \"rule:fw/out\"] } }
@@ -174,7 +175,7 @@ fn errors_of_policies_claims_and_names_come_together() {
         [
             "t.yaml:17:39: nothing declares a zone of the name `van`",
             "t.yaml:19:17: the group `server` is not declared",
-            "t.yaml:29:41: there is no site `z`",
+            "t.yaml:30:41: there is no site `z`",
             "more/border.rules:3:52: no zone `lan` is declared",
         ]
     );

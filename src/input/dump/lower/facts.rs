@@ -47,8 +47,9 @@ impl Lowering<'_> {
             Setting::Off(_) | Setting::Unsaid => None,
         });
         let Some((name, span)) = taken else { return };
-        let doubt = Doubt::havoc(format!("what `{name}` makes of packets from the node's own addresses"), span)
-            .settled_by("`accept_local = 0`");
+        let doubt =
+            Doubt::havoc(format!("what `{name}` makes of packets from the node's own addresses"), span)
+                .settled_by("`accept_local = 0`");
         self.doubt_packets(node, &doubt, Some(Family::V4), &EVERY_STAGE);
     }
 
