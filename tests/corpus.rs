@@ -244,7 +244,8 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<String>> {
             } else if !name.ends_with("README.md") && !name.ends_with("nft.json") {
                 let text = fs::read_to_string(entry.path()).unwrap();
                 let is_dump = name.to_string_lossy().ends_with("tables-save.txt");
-                let incidental = |line: &&str| is_dump && (line.starts_with('#') || line.starts_with(":sha-"));
+                let incidental =
+                    |line: &&str| is_dump && (line.starts_with('#') || line.starts_with(":sha-"));
                 let lines = text.lines().filter(|line| !incidental(line)).map(str::to_owned).collect();
                 found.insert(name, lines);
             }

@@ -75,6 +75,18 @@ pub enum Statement {
 }
 
 impl Statement {
+    /// Whether some selector of it asks where on earth something is.
+    pub fn asks_where(&self) -> bool {
+        let (ends, except, trusts) = match self {
+            Statement::Isolated(claim) => (vec![&claim.from, &claim.to], &claim.except[..], &claim.trusts),
+            Statement::Confined(claim) => (vec![&claim.within], &claim.except[..], &claim.trusts),
+            Statement::OnlyVia(claim) => (vec![&claim.from, &claim.to], &claim.except[..], &claim.trusts),
+            Statement::Reachable(claim) => (vec![&claim.from, &claim.to], &[][..], &None),
+        };
+        let excepted = except.iter().flat_map(|flow| [&flow.from, &flow.to]);
+        ends.into_iter().chain(excepted).chain(trusts).any(Selector::asks_where)
+    }
+
     /// The key of its kind.
     pub fn word(&self) -> &'static str {
         match self {

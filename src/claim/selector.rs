@@ -22,6 +22,31 @@ pub struct Selector {
     pub span: Span,
 }
 
+impl Selector {
+    /// Whether it asks where on earth something is: by country or by site.
+    pub fn asks_where(&self) -> bool {
+        let mut open = vec![&self.expr];
+        while let Some(expr) = open.pop() {
+            match expr {
+                Expr::Jurisdiction(_) | Expr::Site(_) => return true,
+                Expr::And(parts) | Expr::Or(parts) => open.extend(parts),
+                Expr::Not(inner) => open.push(inner),
+                Expr::Any
+                | Expr::Internet
+                | Expr::Zone(_)
+                | Expr::Node(_)
+                | Expr::Role(_)
+                | Expr::Vlan(_)
+                | Expr::Vrf(_)
+                | Expr::Label(..)
+                | Expr::Plane(_)
+                | Expr::Ip(_) => {}
+            }
+        }
+        false
+    }
+}
+
 /// The expression of a selector. Names are already resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expr {

@@ -11,26 +11,31 @@ use crate::set::{Field, Set, Side};
 /// Packets of one witness: connections that need connections end sometime.
 const MOST_JOURNEYS: usize = 32;
 
-/// A shortest way to one of the places.
+/// Places that are tried for the witness that is shortest.
+const MOST_PLACES: usize = 16;
+
+/// A shortest way to one of the places: with the fewest packets, then over the fewest devices.
 pub(super) fn find_witness<'c, 'q>(
     view: &mut View<'c>,
     openers: &Run<'q, 'c>,
     run: &Run<'q, 'c>,
     bad: &[(Place, Set)],
 ) -> Option<Witness> {
-    let mut first: Option<(usize, Place, Set)> = None;
+    let mut arrivals: Vec<(usize, Place, Set)> = Vec::new();
     for (place, set) in bad {
-        if let Some((time, part)) = first_arrival(view, run, *place, *set)
-            && first.is_none_or(|(earliest, _, _)| time < earliest)
-        {
-            first = Some((time, *place, part));
+        arrivals.extend(first_arrival(view, run, *place, *set).map(|(time, part)| (time, *place, part)));
+    }
+    arrivals.sort_by_key(|(time, place, _)| (*time, *place));
+    let mut found: Vec<Witness> = Vec::new();
+    for (time, place, set) in arrivals.into_iter().take(MOST_PLACES) {
+        let Some(packet) = pick(view, run.query, set) else { continue };
+        let mut walk = WalkBack { view, openers, journeys: Vec::new() };
+        if walk.arrival(run, place, packet, time + 1, None).is_some() {
+            found.push(Witness { journeys: walk.journeys });
         }
     }
-    let (time, place, set) = first?;
-    let packet = pick(view, run.query, set)?;
-    let mut walk = WalkBack { view, openers, journeys: Vec::new() };
-    walk.arrival(run, place, packet, time + 1, None)?;
-    Some(Witness { journeys: walk.journeys })
+    let hops = |witness: &Witness| witness.journeys.iter().map(|journey| journey.hops.len()).sum::<usize>();
+    found.into_iter().min_by_key(|witness| (witness.journeys.len(), hops(witness)))
 }
 
 fn first_arrival(view: &mut View<'_>, run: &Run<'_, '_>, place: Place, set: Set) -> Option<(usize, Set)> {

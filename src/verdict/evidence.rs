@@ -5,7 +5,7 @@ use super::schedule::{question, sends};
 use super::{Finding, Leg, Note, Open, blame, telling};
 use crate::claim::Claim;
 use crate::engine::{Journey, Origin, Place, Query, Witness};
-use crate::model::{Network, Reading, Role, UnknownId};
+use crate::model::{Existence, Kind, Network, NodeId, Reading, Role, Transit, UnknownId};
 use crate::replay::{self, Branch, Walked};
 use std::collections::BTreeSet;
 
@@ -51,9 +51,10 @@ pub(super) fn of_doubt(
     let Some(last) = witness.journeys.last() else { return (None, Vec::new()) };
     let ways = chosen_ways(&walked, last.arrives);
     let mut unknowns: BTreeSet<UnknownId> = ways.iter().flat_map(|way| way.uncertain()).collect();
-    unknowns.extend(uncertain_places(network, &ways));
+    unknowns.extend(uncertain_places(network, &ways, claim.statement.asks_where()));
     let mut open: Vec<Open> = unknowns.into_iter().map(|id| open_question(network, id)).collect();
     open.extend(witness.journeys.iter().filter_map(|journey| approximation(network, journey)));
+    open.extend(unknown_kinds(network, witness));
     if !walked.confirms(replay_place(last.arrives)) {
         return (None, open);
     }
@@ -133,20 +134,21 @@ pub(super) fn open_question(network: &Network, id: UnknownId) -> Open {
     Open { what: unknown.what.clone(), span: unknown.span, settle: unknown.settle.clone() }
 }
 
-/// Unknowns of places on the way: that may not be there, or whose kind or country is not known.
-fn uncertain_places(network: &Network, ways: &[&Branch]) -> Vec<UnknownId> {
+/// Unknowns of places on the way: that may not be there, or of which some fact is not known. Which countries a line
+/// crosses is a question only where the claim asks.
+fn uncertain_places(network: &Network, ways: &[&Branch], asks_where: bool) -> Vec<UnknownId> {
     let mut found = Vec::new();
     for hop in ways.iter().flat_map(|way| &way.hops) {
         let existence = match hop.place {
             replay::Place::Segment(id) => {
-                if let crate::model::Transit::Unknown(_, unknown) = &network.segment(id).transit {
+                if let (true, Transit::Unknown(_, unknown)) = (asks_where, &network.segment(id).transit) {
                     found.push(*unknown);
                 }
                 network.segment(id).existence
             }
             replay::Place::Node(id) => network.node(id).existence,
         };
-        if let crate::model::Existence::Possible(unknown) = existence {
+        if let Existence::Possible(unknown) = existence {
             found.push(unknown);
         }
         for interface in [hop.incoming, hop.outgoing].into_iter().flatten() {
@@ -159,13 +161,33 @@ fn uncertain_places(network: &Network, ways: &[&Branch]) -> Vec<UnknownId> {
     found
 }
 
+/// Devices on the way of which nobody knows what they run: nothing is certain about what they do.
+fn unknown_kinds(network: &Network, witness: &Witness) -> Vec<Open> {
+    let passed = witness.journeys.iter().flat_map(|journey| journey.hops.iter().map(|hop| hop.receiver));
+    let passed = passed.map(|interface| network.interface(interface).node);
+    let answering = witness.journeys.iter().filter_map(|journey| match journey.origin {
+        Origin::Reflected(id) => Some(id),
+        Origin::Adversary(_) | Origin::Accomplice(_) | Origin::Honest(_) | Origin::Somebody(_) => None,
+    });
+    let nodes: BTreeSet<NodeId> = passed.chain(answering).collect();
+    let nodes = nodes.into_iter().map(|id| network.node(id));
+    let odd = nodes.filter(|node| node.kind != Kind::Linux && node.existence == Existence::Described);
+    let odd = odd.filter(|node| node.role != Role::Internet);
+    let question = |node: &crate::model::Node| Open {
+        what: format!("what {} does with packets: nothing is known of its `kind`", node.name),
+        span: Some(node.span),
+        settle: format!("`kind: linux` on `{}`, if that is what it runs", node.name),
+    };
+    odd.map(question).collect()
+}
+
 /// What is only possible about who sends a packet.
 fn approximation(network: &Network, journey: &Journey) -> Option<Open> {
     match journey.origin {
         Origin::Adversary(_) | Origin::Accomplice(_) | Origin::Honest(_) => None,
         Origin::Reflected(id) => {
             let node = network.node(id);
-            if node.role == Role::Internet || node.existence != crate::model::Existence::Described {
+            if node.role == Role::Internet || node.existence != Existence::Described {
                 return Some(Open {
                     what: format!(
                         "whether somebody behind {} answers or passes on what reaches it",
