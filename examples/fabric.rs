@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 ///
 /// # Errors
 /// The number of devices is too small for two sites in each country or too large for the address plan.
-pub fn fabric(devices: usize) -> Result<Vec<(String, String)>, String> {
+pub(crate) fn fabric(devices: usize) -> Result<Vec<(String, String)>, String> {
     let sites = plan(devices)?;
     let mut files = vec![("topology.yaml".to_owned(), core(&sites)), ("common.rules".to_owned(), common())];
     let mut chance = Chance(devices as u64);
