@@ -51,9 +51,9 @@ dump() {
     "iptables${1:-}-save" > "$OUT/iptables-save.txt"
     "ip6tables${1:-}-save" > "$OUT/ip6tables-save.txt"
     nft -j list ruleset > "$OUT/nft.json"
-    ip -j -d addr > "$OUT/ip-addr.json"
-    ip -j route show table all > "$OUT/ip-route.json"
-    ip -j rule > "$OUT/ip-rule.json"
-    ip -6 -j rule > "$OUT/ip6-rule.json"
+    ip -j -p -d addr > "$OUT/ip-addr.json"
+    ip -j -p route show table all > "$OUT/ip-route.json"
+    ip -j -p rule > "$OUT/ip-rule.json"
+    ip -6 -j -p rule > "$OUT/ip6-rule.json"
     sysctl -a 2> /dev/null | grep '^net\.' > "$OUT/sysctl.txt"
 }

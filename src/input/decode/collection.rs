@@ -24,7 +24,9 @@ impl<'t, T: Shape<'t>> Shape<'t> for List<'t, T> {
             wrong_type(node, &format!("a list, each entry {}", T::WANTED), out);
             return None;
         };
-        Some(List { node, items: nodes.filter_map(|node| T::decode(node, out)).collect() })
+        let mut items = Vec::with_capacity(nodes.len());
+        items.extend(nodes.filter_map(|node| T::decode(node, out)));
+        Some(List { node, items })
     }
 
     fn schema(definitions: &mut Definitions) -> serde_json::Value {

@@ -42,6 +42,11 @@ pub(crate) fn check_name(name: Spanned<&str>, out: &mut Diagnostics) -> bool {
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     let Spanned { value, span } = name;
+    // Most names are of these characters alone.
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
+    if (1..=NAME_LENGTH_MAX).contains(&value.len()) && value.bytes().all(is_usual) {
+        return true;
+    }
     if value.is_empty() {
         out.push(Diagnostic::error(Code::BadValue, span, "an empty name").help("name what is meant"));
         return false;

@@ -18,6 +18,14 @@ pub(crate) enum Plain {
 impl Plain {
     /// Reads a plain scalar.
     pub(crate) fn of(text: &str) -> Plain {
+        // Most texts are names, and their first letter tells.
+        if !text.is_empty()
+            && !text.starts_with(|first| {
+                matches!(first, '~' | 'n' | 'N' | 't' | 'T' | 'f' | 'F' | '+' | '-' | '.' | '0'..='9')
+            })
+        {
+            return Plain::Text;
+        }
         match text {
             "" | "~" | "null" | "Null" | "NULL" => Plain::Null,
             "true" | "True" | "TRUE" => Plain::Bool(true),

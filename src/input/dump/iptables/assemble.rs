@@ -145,7 +145,9 @@ impl<'c, 's> Assembly<'c, 's> {
         for (position, chain) in table.chains.iter().enumerate() {
             let shown = if name == "filter" { chain.name.clone() } else { format!("{name}/{}", chain.name) };
             let place = Place { used, position, offset, drops: chain.drops, stateless };
-            let rules = Lowering { context: self.context, place }.rules(&chain.rules);
+            // What nothing calls decides nothing, and no device answers because of it.
+            let parsed = if used.runs(position) { &chain.rules[..] } else { &[] };
+            let rules = Lowering { context: self.context, place }.rules(parsed);
             let policy = chain.drops.map(|drops| if drops { Action::Drop } else { Action::Accept });
             self.chains.push(Chain { name: shown, span: chain.span, rules, policy });
             let key = (name.to_owned(), chain.name.clone());

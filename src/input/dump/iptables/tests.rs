@@ -146,8 +146,9 @@ fn a_target_nobody_knows_is_kept_and_may_do_anything() {
 
 #[test]
 fn a_chain_that_nothing_calls_does_no_harm() {
-    let ruleset = good(&filter(":idle - [0:0]\n-A idle -j TEE --gateway 10.0.0.1"));
-    assert!(ruleset.havoc.is_empty());
+    let ruleset = good(&filter(":idle - [0:0]\n-A idle -j TEE --gateway 10.0.0.1\n-A idle -j REJECT"));
+    assert!(ruleset.havoc.is_empty() && rules(&ruleset, "idle").is_empty());
+    assert_eq!(ruleset.rules_in("filter", "idle"), Some(2));
 }
 
 #[test]

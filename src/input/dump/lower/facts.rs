@@ -86,9 +86,12 @@ impl Lowering<'_> {
 
     fn unread(&mut self, sysctl: &SysctlDump) {
         let Some(first) = sysctl.unread.first() else { return };
-        let more = sysctl.unread.len() - 1;
-        let text =
-            format!("not considered: what `{}` and {more} more settings of the network do", first.value);
+        let text = match sysctl.unread.len() - 1 {
+            0 => format!("not considered: what the setting `{}` does", first.value),
+            more => {
+                format!("not considered: what `{}` and {more} more settings of the network do", first.value)
+            }
+        };
         self.builder.add_ledger(LedgerEntry { text, span: Some(first.span) });
     }
 

@@ -41,7 +41,8 @@ const IRRELEVANT: &str = "
     net.ipv4.ip_forward_use_pmtu net.ipv4.raw_l3mdev_accept net.ipv6.anycast_src_echo_reply
     net.ipv6.auto_flowlabels net.ipv6.bindv6only net.ipv6.flowlabel_ net.ipv6.idgen_
     net.ipv6.ip_nonlocal_bind net.ipv6.max_ net.ipv6.ioam6_ net.ipv6.seg6_flowlabel
-    net.netfilter.nf_conntrack_ net.netfilter.nf_log net.netfilter.nf_flowtable_ net.nf_conntrack_max
+    net.netfilter.nf_conntrack_ net.netfilter.nf_hooks_lwtunnel net.netfilter.nf_log
+    net.netfilter.nf_flowtable_ net.nf_conntrack_max
     net.mptcp. net.sctp. net.dccp. net.smc. net.vsock. net.can. net.appletalk. net.x25.
     net.bridge.bridge-nf-call-arptables net.bridge.bridge-nf-filter- net.bridge.bridge-nf-pass- net.rds.
     net.token-ring. net.ax25. net.rxrpc. net.netrom. net.rose. net.ipx.

@@ -209,11 +209,16 @@ impl SysctlDump {
         }))
     }
 
-    /// Whether an interface takes packets with a source that is the device's own.
+    /// Whether an interface takes packets with a source that is the device's own: where `all` or the
+    /// interface allows it.
     pub fn accept_local(&self, interface: &str) -> Setting {
         let [all, own] =
             ["all", interface].map(|name| Setting::of(self.of_interface(Family::V4, name, "accept_local")));
-        if matches!(all, Setting::On(_)) { all } else { own }
+        match (all, own) {
+            (Setting::On(_), _) => all,
+            (_, Setting::On(_)) | (Setting::Off(_), Setting::Off(_)) => own,
+            (_, _) => Setting::Unsaid,
+        }
     }
 
     /// Whether some interface takes packets to 127.0.0.0/8 from outside.
