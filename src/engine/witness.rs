@@ -208,7 +208,14 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
     /// Adds the journey of what made somebody send a packet that was not there before.
     fn cause(&mut self, run: &Run<'q, 'c>, delta: Delta, packet: &Packet) -> Option<()> {
         match delta.step {
-            Step::Start(_) | Step::Own { .. } | Step::Sent { .. } => Some(()),
+            Step::Start(_) | Step::Sent { .. } => Some(()),
+            Step::Own { node } => {
+                // An error of a node's own may leave because of a connection. If it needs none, none is found missing.
+                if self.view.space.contains(self.view.compiled.common.icmp_errors, packet) {
+                    let _ = self.opener(run, node, packet, delta.time);
+                }
+                Some(())
+            }
             Step::Answered { receiver, cause } => {
                 let asker = self.view.space.addresses(Side::Src, &[AddressRange::single(packet.dst)]);
                 let asked = self.view.space.intersect(cause, asker);

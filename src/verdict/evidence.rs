@@ -5,7 +5,8 @@ use super::schedule::{question, sends};
 use super::{Finding, Leg, Note, Open, blame, telling};
 use crate::claim::Claim;
 use crate::engine::{Journey, Origin, Place, Query, Witness};
-use crate::model::{Existence, Kind, Network, NodeId, Reading, Role, Transit, UnknownId};
+use crate::model::{Existence, Kind, Network, NodeId, Reading, Role, State, Test, Transit, UnknownId};
+use crate::replay::filter::Decider;
 use crate::replay::{self, Branch, Walked};
 use std::collections::BTreeSet;
 
@@ -55,6 +56,7 @@ pub(super) fn of_doubt(
     let mut open: Vec<Open> = unknowns.into_iter().map(|id| open_question(network, id)).collect();
     open.extend(witness.journeys.iter().filter_map(|journey| approximation(network, journey)));
     open.extend(unknown_kinds(network, witness));
+    open.extend(related(network, &ways));
     if !walked.confirms(replay_place(last.arrives)) {
         return (None, open);
     }
@@ -179,6 +181,29 @@ fn unknown_kinds(network: &Network, witness: &Witness) -> Vec<Open> {
         settle: format!("`kind: linux` on `{}`, if that is what it runs", node.name),
     };
     odd.map(question).collect()
+}
+
+/// Rules on the way that let an error pass because it may be about a connection.
+fn related(network: &Network, ways: &[&Branch]) -> Vec<Open> {
+    let mut found = Vec::new();
+    for hop in ways.iter().flat_map(|way| &way.hops) {
+        for decision in &hop.decisions {
+            let replay::Decision::Judged { judgement, state: State::Related, .. } = decision else {
+                continue;
+            };
+            let Decider::Rule { filter, chain, rule } = judgement.by else { continue };
+            let rule = &network.filter(filter).chains[chain].rules[rule];
+            if rule.matches.iter().any(|one| matches!(one.test, Test::State(_))) {
+                found.push(Open {
+                    what: format!("whether an ICMP error belongs to a connection, as rule {} asks", rule.name),
+                    span: Some(rule.span),
+                    settle: "a rule for established packets alone (`state established`), or an `except` for ICMP errors"
+                        .to_owned(),
+                });
+            }
+        }
+    }
+    found
 }
 
 /// What is only possible about who sends a packet.
