@@ -1,5 +1,5 @@
 //! Dumps of real devices: what real generators wrote, and hand-written ones with everything in them.
-#![allow(clippy::unwrap_used, reason = "the helpers of tests may panic, as tests do")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod beside;
 mod show;
