@@ -409,8 +409,37 @@ impl Run<'_, '_> {
         let packets = view.space.intersect(packets, facts.from_own);
         // What a node sends to itself never leaves it.
         let packets = view.space.minus(packets, facts.to_own);
+        let packets = view.space.intersect(packets, self.within);
+        if packets.is_empty() {
+            return;
+        }
         let looks = self.looks(view, node, packets, again);
         self.originate_as(view, node, &looks, Step::Own { node });
+    }
+
+    /// Sends, in a run that follows few packets only, whatever of them a node might make of others: answers in any state,
+    /// and packets that it routes by their own list of addresses.
+    pub(super) fn become_wanted(&mut self, view: &mut View<'_>, node: NodeId) {
+        let spec = self.network.node(node);
+        let step = Step::Own { node };
+        if self.reflects() {
+            let facts = &view.compiled.nodes[node.index()];
+            let sources = if facts.rejects { Set::FULL } else { facts.from_own };
+            let packets = view.space.intersect(self.within, sources);
+            if !packets.is_empty() {
+                let look = |state: &State| Look { kind: LookKind::State(*state), packets };
+                let looks: Vec<Look> = State::ALL.iter().map(look).collect();
+                self.originate_as(view, node, &looks, step);
+            }
+        }
+        let routes = spec.source_routing.holds(self.query.reading);
+        if routes && !self.network.assumes(Assumption::NoSourceRouting) {
+            for interface in &spec.interfaces {
+                if let Some(segment) = self.network.interface(*interface).segment {
+                    self.put_to_all(view, segment, self.within, Some(*interface), step);
+                }
+            }
+        }
     }
 
     fn originate_as(&mut self, view: &mut View<'_>, node: NodeId, looks: &[Look], step: Step) {

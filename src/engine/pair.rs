@@ -50,9 +50,12 @@ pub fn round_trip(
 ) -> Result<RoundTrip, Stop> {
     let query = question(compiled, pair);
     let mut view = compiled.view(pair.reading, cut, limits);
-    // Both ends may open connections; the tables hold what either sends.
-    let openers = connections(&mut view, &query, limits).map_err(|cut_short| cut_short.1)?;
     let requests = requests(&mut view, &query, pair);
+    // Both ends may open connections; of the tables only what concerns these packets matters.
+    let asked = view.tuples(requests);
+    let answered = view.space.reverse(asked);
+    let within = view.space.union(asked, answered);
+    let openers = connections(&mut view, &query, limits, within).map_err(|cut_short| cut_short.1)?;
     let Some(first) = pick(&mut view, &query, requests) else { return Ok(RoundTrip::NoPacket) };
     let arrived = follow(&mut view, &query, &openers, pair.from, pair.to, requests, limits)?;
     if arrived.is_empty() {

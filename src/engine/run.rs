@@ -116,6 +116,8 @@ pub(super) struct Run<'q, 'c> {
     queue: VecDeque<InterfaceId>,
     pub(super) time: usize,
     pub(super) steps_left: usize,
+    /// Packets outside this set are not followed: nothing that is asked hangs on them.
+    pub(super) within: Set,
 }
 
 impl<'q, 'c> Run<'q, 'c> {
@@ -146,6 +148,7 @@ impl<'q, 'c> Run<'q, 'c> {
             queue: VecDeque::new(),
             time: 0,
             steps_left: steps,
+            within: Set::FULL,
         }
     }
 
@@ -203,6 +206,7 @@ impl<'q, 'c> Run<'q, 'c> {
         sender: Option<InterfaceId>,
         step: Step,
     ) {
+        let packets = view.space.intersect(packets, self.within);
         if packets.is_empty() || !self.exists(self.network.segment(segment).existence) {
             return;
         }
@@ -251,6 +255,7 @@ impl<'q, 'c> Run<'q, 'c> {
         via: Option<IpAddr>,
         step: Step,
     ) {
+        let packets = view.space.intersect(packets, self.within);
         if packets.is_empty() || !self.exists(self.network.segment(segment).existence) {
             return;
         }

@@ -14,7 +14,7 @@ use crate::set::{Set, Side};
 pub fn solve(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Answer {
     let mut view = compiled.view(query.reading, &query.cut.without_doors(), limits);
     let mut stop = None;
-    let openers = connections(&mut view, query, limits).unwrap_or_else(|cut_short| {
+    let openers = connections(&mut view, query, limits, Set::FULL).unwrap_or_else(|cut_short| {
         stop = Some(cut_short.1);
         cut_short.0
     });
@@ -74,7 +74,7 @@ impl Reached<'_> {
 /// A limit was met.
 pub fn explore<'c>(compiled: &'c Compiled<'c>, query: &Query, limits: Limits) -> Result<Reached<'c>, Stop> {
     let mut view = compiled.view(query.reading, &query.cut.without_doors(), limits);
-    let openers = connections(&mut view, query, limits).map_err(|cut_short| cut_short.1)?;
+    let openers = connections(&mut view, query, limits, Set::FULL).map_err(|cut_short| cut_short.1)?;
     view.change(&query.cut);
     let mut run = Run::new(query, compiled.network, Colour::Counted, limits.steps);
     run.established.clone_from(&openers.established);
@@ -101,13 +101,18 @@ fn start_counted(view: &mut View<'_>, run: &mut Run<'_, '_>) {
 }
 
 /// Everything that anybody sends, until no further connection opens.
+///
+/// Only packets of `within` are followed. For connections of such packets that is exact on *must*, if the set holds
+/// with a packet its answers and all that no table tells from it; on *may* it takes in what others might become.
 pub(super) fn connections<'q, 'c>(
     view: &mut View<'c>,
     query: &'q Query,
     limits: Limits,
+    within: Set,
 ) -> Result<Run<'q, 'c>, Box<(Run<'q, 'c>, Stop)>> {
     let network = view.compiled.network;
     let mut run = Run::new(query, network, Colour::Openers, limits.steps);
+    run.within = within;
     if !view.compiled.nodes.iter().any(|facts| facts.tracks && facts.asks_state) {
         return Ok(run);
     }
@@ -116,6 +121,11 @@ pub(super) fn connections<'q, 'c>(
     let senders = openers(query, network);
     for node in &senders {
         run.originate(view, *node, Set::FULL, false);
+    }
+    if within != Set::FULL && query.reading == Reading::May {
+        for (id, _) in network.nodes_by_id() {
+            run.become_wanted(view, id);
+        }
     }
     loop {
         if let Err(stop) = run.settle(view) {
