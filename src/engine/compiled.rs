@@ -243,6 +243,12 @@ impl<'n> Compiled<'n> {
         }
     }
 
+    /// Whether a node keeps connection tables that anything hangs on.
+    pub(super) fn keeps_tables(&self, node: NodeId) -> bool {
+        let facts = &self.nodes[node.index()];
+        facts.tracks && facts.asks_state
+    }
+
     /// Whether a node sees whole datagrams.
     pub(super) fn reassembles(&self, node: NodeId) -> bool {
         self.nodes[node.index()].tracks || self.network.assumes(Assumption::Reassembled)
@@ -263,6 +269,20 @@ impl View<'_> {
     pub(super) fn change(&mut self, cut: &Cut) {
         self.cut.clone_from(cut);
         self.tables.hooks.clear();
+    }
+
+    /// Every packet for which some list of a node opens a connection; none if it keeps no tables.
+    pub(super) fn openable(&mut self, node: NodeId) -> Set {
+        if !self.compiled.keeps_tables(node) {
+            return Set::EMPTY;
+        }
+        let mut sets = Vec::new();
+        for (hook, incoming, outgoing) in self.compiled.calls(node) {
+            sets.push(self.hook(node, hook, incoming, outgoing).opens);
+        }
+        sets.sort_unstable();
+        sets.dedup();
+        self.space.union_all(&sets)
     }
 
     /// The packets that a connection table cannot tell from these: flags and fragments are not of the tuple.

@@ -138,6 +138,8 @@ pub struct Query {
     pub own_sources: bool,
     /// Where nothing may arrive.
     pub targets: Places,
+    /// Nodes of which it must be known exactly whether something is delivered to them.
+    pub watched: Vec<bool>,
     /// Packets that may arrive all the same.
     pub free: Vec<FreeFlow>,
     /// What is taken out of the network.

@@ -9,9 +9,18 @@ use super::witness::find_witness;
 use crate::header::Packet;
 use crate::model::{NodeId, Reading, SegmentId};
 use crate::set::{Set, Side};
+use rustc_hash::FxHashMap;
 
 /// Decides a query.
+///
+/// On *may* it first takes everything for established that any list would let open a connection, whether or not
+/// somebody can send it: that is quick, and if even then nothing arrives, nothing does.
 pub fn solve(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Answer {
+    if query.reading == Reading::May
+        && let Some(answer) = solve_coarsely(compiled, query, limits)
+    {
+        return answer;
+    }
     let mut view = compiled.view(query.reading, &query.cut.without_doors(), limits);
     let mut stop = None;
     let openers = connections(&mut view, query, limits, Set::FULL).unwrap_or_else(|cut_short| {
@@ -39,9 +48,46 @@ pub fn solve(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Answer {
     let bad = bad_places(&mut view, &run);
     let endings = if bad.is_empty() { endings(&mut view, &mut run) } else { Vec::new() };
     let witness = find_witness(&mut view, &openers, &run, &bad);
-    let delivered = run.delivered.iter().enumerate().filter(|(_, set)| !set.is_empty());
-    let delivered = delivered.map(|(index, _)| NodeId::at(index)).collect();
+    let delivered = delivered(&run);
     Answer { reached: bad.iter().map(|(place, _)| *place).collect(), delivered, endings, witness, stop }
+}
+
+/// The answer if nothing arrives even by coarse connection tables, and nothing is delivered to a watched node.
+fn solve_coarsely(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Option<Answer> {
+    let mut view = compiled.view(query.reading, &query.cut.without_doors(), limits);
+    let mut run = Run::new(query, compiled.network, Colour::Counted, limits.steps);
+    let mut known: FxHashMap<Set, (Set, Set)> = FxHashMap::default();
+    for index in 0..compiled.nodes.len() {
+        let opened = view.openable(NodeId::at(index));
+        if !opened.is_empty() {
+            let (established, related) = *known.entry(opened).or_insert_with(|| tables(&mut view, opened));
+            run.established[index] = established;
+            run.related[index] = related;
+        }
+    }
+    view.change(&query.cut);
+    start_counted(&mut view, &mut run);
+    run.settle(&mut view).ok()?;
+    let watched = |(delivered, watched): (&Set, &bool)| *watched && !delivered.is_empty();
+    if !bad_places(&mut view, &run).is_empty() || run.delivered.iter().zip(&query.watched).any(watched) {
+        return None;
+    }
+    let endings = endings(&mut view, &mut run);
+    let delivered = delivered(&run);
+    Some(Answer { reached: Vec::new(), delivered, endings, witness: None, stop: None })
+}
+
+fn delivered(run: &Run<'_, '_>) -> Vec<NodeId> {
+    let delivered = run.delivered.iter().enumerate().filter(|(_, set)| !set.is_empty());
+    delivered.map(|(index, _)| NodeId::at(index)).collect()
+}
+
+/// The packets that are established, and those that are related, where these have opened connections.
+fn tables(view: &mut View<'_>, opened: Set) -> (Set, Set) {
+    let tuples = view.tuples(opened);
+    let reversed = view.space.reverse(tuples);
+    let both = view.space.union(tuples, reversed);
+    (both, related(view, both))
 }
 
 /// What a query reaches, for comparison with the second interpreter.
@@ -113,7 +159,7 @@ pub(super) fn connections<'q, 'c>(
     let network = view.compiled.network;
     let mut run = Run::new(query, network, Colour::Openers, limits.steps);
     run.within = within;
-    if !view.compiled.nodes.iter().any(|facts| facts.tracks && facts.asks_state) {
+    if !(0..network.nodes.len()).any(|index| view.compiled.keeps_tables(NodeId::at(index))) {
         return Ok(run);
     }
     run.inject(view, &query.footholds, Origin::Adversary);
@@ -153,18 +199,15 @@ fn openers(query: &Query, network: &crate::model::Network) -> Vec<NodeId> {
 fn grow_tables(view: &mut View<'_>, run: &mut Run<'_, '_>, senders: &[NodeId]) -> bool {
     let mut grown = Vec::new();
     for index in 0..run.opened.len() {
-        let facts = &view.compiled.nodes[index];
-        if !(facts.tracks && facts.asks_state) || run.opened[index].is_empty() {
+        if !view.compiled.keeps_tables(NodeId::at(index)) || run.opened[index].is_empty() {
             continue;
         }
-        let tuples = view.tuples(run.opened[index]);
-        let reversed = view.space.reverse(tuples);
-        let both = view.space.union(tuples, reversed);
-        if both == run.established[index] {
+        let (established, related) = tables(view, run.opened[index]);
+        if established == run.established[index] {
             continue;
         }
-        run.established[index] = both;
-        run.related[index] = related(view, both);
+        run.established[index] = established;
+        run.related[index] = related;
         grown.push(NodeId::at(index));
     }
     for node in &grown {
