@@ -4,7 +4,7 @@ use super::compiled::LINK_LOCAL_V6;
 use super::inject;
 use super::rules::each_test;
 use crate::header::{AddressRange, Family};
-use crate::model::{InterfaceId, Network, NodeId, Role, Segment, Test};
+use crate::model::{Existence, InterfaceId, Kind, Network, NodeId, Reading, Role, Segment, Test};
 use crate::set::{Set, Side, Space};
 
 /// What is worth knowing of a filter before it is compiled.
@@ -30,6 +30,9 @@ pub(super) struct NodeFacts {
     pub(super) asks_state: bool,
     /// Whether some filter of it rejects, so that its answers may bear the destination of what they answer.
     pub(super) rejects: bool,
+    /// Whether it only ever sends with its own addresses, whatever it receives, and keeps no tables: what anybody sends
+    /// it opens nothing.
+    pub(super) inert: bool,
 }
 
 /// What is worth knowing of a segment.
@@ -109,7 +112,19 @@ pub(super) fn node_facts(
         tracks: hooks.iter().any(|hook| network.filter(hook.filter).tracks),
         asks_state: facts().any(|f| f.uses_state),
         rejects: network.rejects(id),
+        inert: hooks.is_empty() && !passes_on(network, id),
     }
+}
+
+/// Whether a node may pass anything on that reaches it.
+fn passes_on(network: &Network, id: NodeId) -> bool {
+    let node = network.node(id);
+    Family::ALL.iter().any(|family| network.forwards(id, *family, Reading::May))
+        || node.role == Role::Internet
+        || node.kind != Kind::Linux
+        || node.existence != Existence::Described
+        || node.source_routing.holds(Reading::May)
+        || node.multicast_forwarding.holds(Reading::May)
 }
 
 pub(super) fn segment_facts(space: &mut Space, network: &Network, segment: &Segment) -> SegmentFacts {

@@ -310,16 +310,15 @@ impl<'q, 'c> Run<'q, 'c> {
         step: Step,
     ) {
         let facts = &view.compiled.segments[segment.index()];
-        let mut rest = packets;
-        if view.space.intersects(packets, facts.owned) {
-            for (interface, _, own) in facts.owners.iter().filter(|(interface, _, _)| *interface != sender) {
-                let theirs = view.space.intersect(packets, *own);
-                if !theirs.is_empty() {
-                    self.receive(view, *interface, theirs, step);
-                    rest = view.space.minus(rest, *own);
-                }
+        let owned = view.space.intersect(packets, facts.owned);
+        for (interface, _, own) in &facts.owners {
+            if owned.is_empty() || *interface == sender || self.is_inert(view, *interface) {
+                continue;
             }
+            let theirs = view.space.intersect(owned, *own);
+            self.receive(view, *interface, theirs, step);
         }
+        let rest = view.space.minus(packets, facts.owned);
         if rest.is_empty() {
             return;
         }
@@ -353,7 +352,7 @@ impl<'q, 'c> Run<'q, 'c> {
     /// An interface receives packets.
     pub(super) fn receive(&mut self, view: &mut View<'_>, interface: InterfaceId, packets: Set, step: Step) {
         let index = interface.index();
-        if packets.is_empty() || self.is_cut(interface) {
+        if packets.is_empty() || self.is_cut(interface) || self.is_inert(view, interface) {
             return;
         }
         let new = view.space.minus(packets, self.received[index]);
@@ -367,6 +366,12 @@ impl<'q, 'c> Run<'q, 'c> {
             self.queue.push_back(interface);
         }
         self.pending[index] = view.space.union(self.pending[index], new);
+    }
+
+    /// Whether what an interface receives makes no difference to what this run is for.
+    fn is_inert(&self, view: &View<'_>, interface: InterfaceId) -> bool {
+        let node = self.network.interface(interface).node;
+        self.colour == Colour::Openers && view.compiled.nodes[node.index()].inert
     }
 
     /// Whether the query takes an interface out of the network.
