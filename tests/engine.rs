@@ -57,7 +57,6 @@ fn engine(network: &Network, reading: Reading, question: &Question, packets: &[P
         services: question.services.clone(),
         own_sources: false,
         targets: Places::none(network.nodes.len(), network.segments.len()),
-        watched: Vec::new(),
         free: Vec::new(),
         cut,
     };

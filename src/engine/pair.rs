@@ -102,7 +102,6 @@ fn question(compiled: &Compiled<'_>, pair: &Pair<'_>) -> Query {
         services: pair.services.to_vec(),
         own_sources: true,
         targets,
-        watched: Vec::new(),
         free: Vec::new(),
         cut: Cut::default(),
     }

@@ -138,8 +138,6 @@ pub struct Query {
     pub own_sources: bool,
     /// Where nothing may arrive.
     pub targets: Places,
-    /// Nodes of which it must be known exactly whether something is delivered to them.
-    pub watched: Vec<bool>,
     /// Packets that may arrive all the same.
     pub free: Vec<FreeFlow>,
     /// What is taken out of the network.
@@ -225,7 +223,8 @@ impl Default for Limits {
 pub struct Answer {
     /// Places of the targets where something arrives that is not free.
     pub reached: Vec<Place>,
-    /// On *may*, the nodes that packets of the adversary are delivered to past their input filter.
+    /// On *may*, the nodes that packets of the adversary are delivered to past their input filter; after a coarse answer, those
+    /// and perhaps more.
     pub delivered: Vec<NodeId>,
     /// On *may*, what ended packets on the way, if nothing arrives.
     pub endings: Vec<super::endings::Ending>,

@@ -1,6 +1,6 @@
 //! The network as a graph of places: what could be connected at all, with all filters open and any routing.
 
-use super::query::{Place, Places};
+use super::query::Place;
 use crate::model::{Network, NodeId, Role, SegmentId};
 use petgraph::graph::{NodeIndex, UnGraph};
 use petgraph::visit::{Bfs, NodeFiltered};
@@ -40,29 +40,21 @@ impl Structure {
         Structure { graph, nodes: network.nodes.len(), passes: passes.collect() }
     }
 
-    /// Every place that a place is connected to through nodes that may forward, itself included.
-    pub fn connected(&self, from: Place) -> Places {
+    /// Every place that a place is connected to through nodes that may forward, itself included; the nearest first.
+    fn connected(&self, from: Place) -> impl Iterator<Item = Place> + '_ {
         let start = match from {
             Place::Node(id) => NodeIndex::new(id.index()),
             Place::Segment(id) => NodeIndex::new(self.nodes + id.index()),
         };
-        let open = NodeFiltered::from_fn(&self.graph, |index: NodeIndex| {
+        let open = NodeFiltered::from_fn(&self.graph, move |index: NodeIndex| {
             index == start || self.passes.get(index.index()).copied().unwrap_or(true)
         });
-        let mut found = Places::none(self.nodes, self.graph.node_count() - self.nodes);
         let mut walk = Bfs::new(&open, start);
-        while let Some(index) = walk.next(&open) {
-            match self.graph[index] {
-                Place::Node(id) => found.nodes[id.index()] = true,
-                Place::Segment(id) => found.segments[id.index()] = true,
-            }
-        }
-        found
+        std::iter::from_fn(move || walk.next(&open).map(|index| self.graph[index]))
     }
 
     /// Whether a sender could leave its own segment at all.
     pub fn can_leave(&self, from: Place) -> bool {
-        let segments = self.connected(from).segments.iter().filter(|reached| **reached).count();
         let own = match from {
             Place::Segment(_) => 1,
             Place::Node(id) => {
@@ -71,6 +63,7 @@ impl Structure {
                 if neighbours > 1 { 0 } else { neighbours }
             }
         };
-        segments > own
+        let segments = self.connected(from).filter(|place| matches!(place, Place::Segment(_)));
+        segments.take(own + 1).count() > own
     }
 }

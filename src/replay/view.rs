@@ -4,6 +4,7 @@ use super::Question;
 use crate::claim::Door;
 use crate::header::Family;
 use crate::model::{Assumption, Existence, FilterId, InterfaceId, Network, NodeId, Reading, SegmentId};
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 /// A network in a reading. What [`Existence::Possible`] marks is there on *may* only.
@@ -18,27 +19,16 @@ pub struct View<'a> {
     /// Whether the doors of [`Question::cut`] are closed. They are for packets that count, and open for those
     /// that only open connections (SEMANTICS.md section 6, `only-via`: sessions kept).
     pub doors_closed: bool,
-    tracks: Vec<bool>,
-    rejects: Vec<bool>,
+    // Of a large network a walk meets few nodes, so these are found out when they are asked for.
+    tracks: Vec<OnceCell<bool>>,
+    rejects: Vec<OnceCell<bool>>,
 }
 
 impl<'a> View<'a> {
     /// The network in a reading, with open doors.
     pub fn new(network: &'a Network, reading: Reading, question: &'a Question) -> View<'a> {
-        let per_node = |holds: &dyn Fn(FilterId) -> bool| -> Vec<bool> {
-            network
-                .nodes_by_id()
-                .map(|(id, _)| network.hooks(id).iter().any(|hook| holds(hook.filter)))
-                .collect()
-        };
-        View {
-            network,
-            reading,
-            question,
-            doors_closed: false,
-            tracks: per_node(&|filter| network.filter(filter).tracks),
-            rejects: network.nodes_by_id().map(|(id, _)| network.rejects(id)).collect(),
-        }
+        let unknown = vec![OnceCell::new(); network.nodes.len()];
+        View { network, reading, question, doors_closed: false, tracks: unknown.clone(), rejects: unknown }
     }
 
     /// The same with the doors closed or open.
@@ -122,12 +112,14 @@ impl<'a> View<'a> {
 
     /// Whether the node tracks connections: some filter on it does.
     pub fn tracks(&self, node: NodeId) -> bool {
-        self.tracks[node.index()]
+        let hooks = || self.network.hooks(node);
+        let tracks = || hooks().iter().any(|hook| self.network.filter(hook.filter).tracks);
+        *self.tracks[node.index()].get_or_init(tracks)
     }
 
     /// Whether some filter of the node rejects anything at all.
     pub fn rejects(&self, node: NodeId) -> bool {
-        self.rejects[node.index()]
+        *self.rejects[node.index()].get_or_init(|| self.network.rejects(node))
     }
 
     /// Whether the interface is a closed door.

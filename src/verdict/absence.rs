@@ -6,10 +6,10 @@
 use super::evidence::{self, Evidence};
 use super::judge::{Judge, Ruling};
 use super::lower::Absence;
-use super::{Finding, Note, Open, Verdict, proof, vacuity};
+use super::{Finding, Note, Open, Verdict, proof, trust, vacuity};
 use crate::claim::Claim;
 use crate::engine::{Answer, Query, Stop, solve, solve_coarsely};
-use crate::model::{NodeId, Reading};
+use crate::model::Reading;
 
 /// Decides all absences of a claim together.
 ///
@@ -21,17 +21,17 @@ pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, absences: &[Absence<'_>])
     let mut possible = Vec::new();
     for absence in absences {
         let query = absence.query(judge.network, Reading::May);
-        if let Some(answer) = solve_coarsely(&judge.compiled, &query, judge.options.limits) {
-            settle_absence(judge, absence, &query, &answer, &mut ruling);
-        } else if violations(judge, claim, absence, &mut ruling) {
+        let quick = solve_coarsely(&judge.compiled, &query, judge.options.limits);
+        if quick.is_none() && violations(judge, claim, absence, &mut ruling) {
             broken.push(absence);
+            continue;
+        }
+        let quick = quick.filter(|answer| trust::is_surely_needless(judge, absence, &query, answer));
+        let answer = quick.unwrap_or_else(|| solve(&judge.compiled, &query, judge.options.limits));
+        if answer.reached.is_empty() && answer.stop.is_none() {
+            settle_absence(judge, absence, &query, &answer, &mut ruling);
         } else {
-            let answer = solve(&judge.compiled, &query, judge.options.limits);
-            if answer.reached.is_empty() && answer.stop.is_none() {
-                settle_absence(judge, absence, &query, &answer, &mut ruling);
-            } else {
-                possible.push((absence, query, answer));
-            }
+            possible.push((absence, query, answer));
         }
     }
     if let Some(absence) = broken.first() {
@@ -83,7 +83,7 @@ fn settle_absence(
         ruling.open.extend(emptiness.reasons);
         return;
     }
-    let conditional = conditional_trust(judge, absence, query, answer);
+    let conditional = trust::conditional(judge, absence, query, answer);
     if !conditional.is_empty() {
         if ruling.verdict != Some(Verdict::Vacuous) {
             ruling.verdict = Some(Verdict::Undetermined);
@@ -97,44 +97,6 @@ fn settle_absence(
         return;
     }
     ruling.proof.extend(proof::what_was_proved(judge, absence, query, answer));
-}
-
-/// Devices that the claim trusts only by their role, that the adversary can deliver packets to, and without which the
-/// claim would not hold.
-fn conditional_trust(judge: &Judge<'_>, absence: &Absence<'_>, query: &Query, answer: &Answer) -> Vec<Open> {
-    let network = judge.network;
-    if absence.trusts.is_some() || absence.honest {
-        return Vec::new();
-    }
-    let trusted = absence.trusted(network, Reading::May);
-    let from = super::lower::places(network, &absence.from.expr, Reading::May);
-    let doubtful: Vec<NodeId> =
-        answer.delivered.iter().copied().filter(|id| trusted[id.index()] && from.nodes[id.index()]).collect();
-    let mut open = Vec::new();
-    for id in doubtful {
-        let mut taken = query.clone();
-        taken.footholds.nodes[id.index()] = true;
-        if solve_coarsely(&judge.compiled, &taken, judge.options.limits).is_some() {
-            continue;
-        }
-        let answer = solve(&judge.compiled, &taken, judge.options.limits);
-        if answer.reached.is_empty() && answer.stop.is_none() {
-            continue;
-        }
-        let node = network.node(id);
-        open.push(Open {
-            what: format!(
-                "whether {} stays trusted: packets of the adversary are delivered past its input filter",
-                node.name
-            ),
-            span: Some(node.span),
-            settle: format!(
-                "list it under `trusts` in the claim (`node:{}`), or deny them at its input",
-                node.name
-            ),
-        });
-    }
-    open
 }
 
 /// Looks for counterexamples, cause by cause. Returns whether there is one.

@@ -137,7 +137,6 @@ impl Absence<'_> {
             services: Vec::new(),
             own_sources: false,
             targets,
-            watched: self.watched(network, &from, reading),
             free: self.except.iter().map(|except| free(network, except, other)).collect(),
             cut: self.cut.clone(),
         }
@@ -160,15 +159,6 @@ impl Absence<'_> {
             None if is_complement(&self.from.expr) => vec![false; network.nodes.len()],
             None => network.nodes.iter().map(|node| node.role.is_trusted_by_default()).collect(),
         }
-    }
-
-    /// Nodes of `from` that are trusted by their role only: the verdict says if the adversary can reach one.
-    fn watched(&self, network: &Network, from: &Places, reading: Reading) -> Vec<bool> {
-        if self.trusts.is_some() || self.honest {
-            return Vec::new();
-        }
-        let trusted = self.trusted(network, reading);
-        from.nodes.iter().zip(trusted).map(|(from, trusted)| *from && trusted).collect()
     }
 
     /// An excepted channel carries anything, so its far end counts as reached if it is not in `to` itself.

@@ -9,6 +9,7 @@ mod presence;
 mod proof;
 mod schedule;
 mod telling;
+mod trust;
 mod vacuity;
 
 pub use judge::{Judge, Options};
