@@ -1,11 +1,13 @@
 //! From a description to the network and its claims.
 
 use super::{Folder, messages};
+use crate::claim::selector::Expr;
 use crate::claim::{Door, Statement};
 use crate::diag::Diagnostics;
+use crate::header::AddressRange;
 use crate::input::policy::Date;
 use crate::input::{Description, Options, read, read_source};
-use crate::model::{Action, Antispoof, Assumption, Existence, NodeId};
+use crate::model::{Action, Antispoof, Assumption, Existence, NodeId, Test};
 use crate::source::SourceMap;
 use std::path::Path;
 
@@ -225,4 +227,31 @@ fn the_day_reaches_the_policies() {
     assert_eq!(on(None), (true, 0));
     assert_eq!(on(Some("2027-03-31")), (false, 0));
     assert_eq!(on(Some("2027-04-01")), (true, 1));
+}
+
+#[test]
+fn labels_of_interfaces_reach_selectors_and_policies() {
+    let text = TOPOLOGY
+        .replace("e1: { ipv4: 192.0.2.1/30,", "e1: { ipv4: 192.0.2.1/30, labels: { feed: east },")
+        .replace("isolated: { from: \"jurisdiction:CN\"", "isolated: { from: \"label:feed=east\"");
+    let rules = RULES.replace("to zone wan", "to label feed=east");
+    let files = [("t.yaml", &*text), ("more/border.rules", &*rules), ("more/oob.yaml", OOB)];
+    let folder = Folder::new("labels", &files);
+    let mut sources = SourceMap::default();
+    let read = read(&mut sources, &folder.loader(), Path::new("t.yaml"), &Options::default());
+    let description = read.map_err(|found| messages(found, &sources)).unwrap();
+    let network = &description.network;
+    let labels: Vec<_> = network.interfaces.iter().filter(|one| !one.labels.is_empty()).collect();
+    assert_eq!(labels.len(), 1);
+    assert_eq!((labels[0].name.as_str(), labels[0].addresses.len()), ("e1", 1));
+    let Statement::Isolated(claim) = &description.claims[0].statement else { panic!() };
+    assert!(matches!(&claim.from.expr, Expr::Label(key, value) if key == "feed" && value == "east"));
+    // In the policy it is the address of that interface alone.
+    let own = AddressRange::single("192.0.2.1".parse().unwrap());
+    let rules = network.filters.iter().flat_map(|filter| &filter.chains).flat_map(|chain| &chain.rules);
+    let tests = rules.filter(|rule| rule.name == "out").flat_map(|rule| &rule.matches);
+    let found = tests.filter(|one| one.test == Test::Destination(vec![own])).count();
+    assert!(found > 0);
+    let resolved = crate::input::resolve(&mut sources, &folder.loader(), Path::new("t.yaml")).unwrap();
+    assert!(serde_yaml::to_string(&resolved).unwrap().contains("feed: east"));
 }
