@@ -39,6 +39,20 @@ struct Tables {
     fibs: FxHashMap<(NodeId, u64, Reading), Arc<Fib>>,
 }
 
+/// Packets that pass as part of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Connections {
+    /// What repeats or reverses an open tuple.
+    pub(super) established: Set,
+    /// Errors about those.
+    pub(super) related: Set,
+}
+
+impl Connections {
+    /// Nothing is open.
+    pub(super) const NONE: Connections = Connections { established: Set::EMPTY, related: Set::EMPTY };
+}
+
 /// A network compiled to sets, shared by all queries.
 pub struct Compiled<'n> {
     /// The network.
@@ -49,6 +63,8 @@ pub struct Compiled<'n> {
     pub(super) common: Common,
     base: Arc<Frozen>,
     tables: Tables,
+    /// For each reading and node, what passes once everything is open that any list lets open.
+    coarse: [Vec<Connections>; 2],
 }
 
 impl<'n> Compiled<'n> {
@@ -70,8 +86,11 @@ impl<'n> Compiled<'n> {
             filters,
             base: space.freeze(),
             tables: Tables::default(),
+            coarse: Default::default(),
         };
-        compiled.compile_all();
+        compiled.compile_hooks();
+        compiled.compile_fibs();
+        compiled.compile_connections();
         compiled
     }
 
@@ -81,7 +100,7 @@ impl<'n> Compiled<'n> {
         View { compiled: self, space, reading, cut: cut.clone(), tables: Tables::default() }
     }
 
-    fn compile_all(&mut self) {
+    fn compile_hooks(&mut self) {
         let mut hooks: BTreeSet<(HookKey, Call)> = BTreeSet::new();
         let mut seen: FxHashSet<HookKey> = FxHashSet::default();
         for index in 0..self.nodes.len() {
@@ -124,7 +143,6 @@ impl<'n> Compiled<'n> {
         }
         self.tables.hooks = table;
         self.base = space.freeze();
-        self.compile_fibs();
     }
 
     fn compile_fibs(&mut self) {
@@ -170,6 +188,29 @@ impl<'n> Compiled<'n> {
         }
         self.tables.fibs = table;
         self.base = space.freeze();
+    }
+
+    fn compile_connections(&mut self) {
+        let mut base = Arc::clone(&self.base);
+        for reading in [Reading::May, Reading::Must] {
+            let mut view =
+                self.view(reading, &Cut::default(), Limits { nodes: usize::MAX, ..Limits::default() });
+            view.space = Space::over(base);
+            let mut known: FxHashMap<Set, Connections> = FxHashMap::default();
+            let of_nodes = (0..self.nodes.len()).map(|index| {
+                let opened = view.openable(NodeId::at(index));
+                *known.entry(opened).or_insert_with(|| view.connections(opened))
+            });
+            let of_nodes = of_nodes.collect();
+            base = view.space.freeze();
+            self.coarse[reading as usize] = of_nodes;
+        }
+        self.base = base;
+    }
+
+    /// What passes each node as part of a connection, at most.
+    pub(super) fn coarse_connections(&self, reading: Reading) -> &[Connections] {
+        &self.coarse[reading as usize]
     }
 
     /// Every call of a hook that a packet at this node can make; interfaces that look the same are named once.
@@ -267,12 +308,14 @@ pub(super) struct View<'c> {
 impl View<'_> {
     /// Changes the network for what follows. Sets made so far stay good.
     pub(super) fn change(&mut self, cut: &Cut) {
+        if (&self.cut.rules, &self.cut.closed) != (&cut.rules, &cut.closed) {
+            self.tables.hooks.clear();
+        }
         self.cut.clone_from(cut);
-        self.tables.hooks.clear();
     }
 
     /// Every packet for which some list of a node opens a connection; none if it keeps no tables.
-    pub(super) fn openable(&mut self, node: NodeId) -> Set {
+    fn openable(&mut self, node: NodeId) -> Set {
         if !self.compiled.keeps_tables(node) {
             return Set::EMPTY;
         }
@@ -289,6 +332,23 @@ impl View<'_> {
     pub(super) fn tuples(&mut self, packets: Set) -> Set {
         let packets = self.space.forget(packets, Field::Flags);
         self.space.forget(packets, Field::Fragment)
+    }
+
+    /// What passes as part of the connections that these packets have opened. Related are ICMP errors from anywhere to
+    /// either end of an open tuple (SEMANTICS.md section 5.1).
+    pub(super) fn connections(&mut self, opened: Set) -> Connections {
+        if opened.is_empty() {
+            return Connections::NONE;
+        }
+        let tuples = self.tuples(opened);
+        let reversed = self.space.reverse(tuples);
+        let established = self.space.union(tuples, reversed);
+        let sources = self.space.project_src(established);
+        let to_sources = self.space.src_as_dst(sources);
+        let destinations = self.space.project_dst(established);
+        let ends = self.space.union(to_sources, destinations);
+        let related = self.space.intersect(self.compiled.common.icmp_errors, ends);
+        Connections { established, related }
     }
 
     fn compile(

@@ -151,9 +151,9 @@ impl Run<'_, '_> {
                 add(view, LookKind::AnyFresh, doubtful);
             }
         }
-        add(view, LookKind::State(State::Established), self.established[node.index()]);
+        add(view, LookKind::State(State::Established), self.connections[node.index()].established);
         if self.query.reading == Reading::May {
-            add(view, LookKind::State(State::Related), self.related[node.index()]);
+            add(view, LookKind::State(State::Related), self.connections[node.index()].related);
         }
         looks
     }

@@ -28,5 +28,5 @@ pub use query::{
     Answer, Cut, FreeFlow, Journey, JourneyHop, Limits, Origin, Place, Places, Query, RuleRef, Stop, Witness,
 };
 pub use rules::rule_size;
-pub use solve::{Reached, explore, solve};
+pub use solve::{Reached, explore, solve, solve_coarsely};
 pub use structure::Structure;

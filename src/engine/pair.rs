@@ -163,8 +163,7 @@ fn follow(
     limits: Limits,
 ) -> Result<Set, Stop> {
     let mut run = Run::new(query, view.compiled.network, Colour::Counted, limits.steps);
-    run.established.clone_from(&openers.established);
-    run.related.clone_from(&openers.related);
+    run.connections.clone_from(&openers.connections);
     run.originate(view, from, packets, false);
     run.settle(view)?;
     // On *may* other packets are about too: answers of routers, and what undescribed hosts send.

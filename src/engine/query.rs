@@ -225,12 +225,19 @@ impl Default for Limits {
 pub struct Answer {
     /// Places of the targets where something arrives that is not free.
     pub reached: Vec<Place>,
-    /// Nodes that packets of the adversary are delivered to past their input filter.
+    /// On *may*, the nodes that packets of the adversary are delivered to past their input filter.
     pub delivered: Vec<NodeId>,
-    /// What ended packets on the way, if nothing arrives.
+    /// On *may*, what ended packets on the way, if nothing arrives.
     pub endings: Vec<super::endings::Ending>,
     /// A shortest way there, if something arrives.
     pub witness: Option<Witness>,
     /// Set if a limit was met: then *may* is everything, and *must* is what was found so far.
     pub stop: Option<Stop>,
+}
+
+impl Answer {
+    /// Nothing arrives anywhere.
+    pub(super) fn nothing() -> Answer {
+        Answer { reached: Vec::new(), delivered: Vec::new(), endings: Vec::new(), witness: None, stop: None }
+    }
 }

@@ -3,7 +3,7 @@
 //! Packets are pushed forward as deltas: an interface is processed with what it has not received before. What each
 //! delta came from is kept, so that a witness can be walked back.
 
-use super::compiled::View;
+use super::compiled::{Connections, View};
 use super::query::{Origin, Place, Places, Query, Stop};
 use crate::model::{Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, Role, SegmentId};
 use crate::set::Set;
@@ -102,9 +102,8 @@ pub(super) struct Run<'q, 'c> {
     pub(super) delivered_history: Vec<Vec<(usize, Set, InterfaceId, bool)>>,
     pub(super) opened: Vec<Set>,
     pub(super) openings: Vec<Vec<Opening>>,
-    /// Packets that are established, and related, at each node.
-    pub(super) established: Vec<Set>,
-    pub(super) related: Vec<Set>,
+    /// What passes each node as part of a connection.
+    pub(super) connections: Vec<Connections>,
     pub(super) answered: Vec<[Set; 2]>,
     /// Packets that the query sets free; nobody who is a target thinks of anything new because of one.
     pub(super) free: Set,
@@ -137,8 +136,7 @@ impl<'q, 'c> Run<'q, 'c> {
             delivered_history: vec![Vec::new(); nodes],
             opened: vec![Set::EMPTY; nodes],
             openings: vec![Vec::new(); nodes],
-            established: vec![Set::EMPTY; nodes],
-            related: vec![Set::EMPTY; nodes],
+            connections: vec![Connections::NONE; nodes],
             answered: vec![[Set::EMPTY; 2]; nodes],
             free: Set::EMPTY,
             free_answers: Set::EMPTY,

@@ -9,41 +9,73 @@ use super::witness::find_witness;
 use crate::header::Packet;
 use crate::model::{NodeId, Reading, SegmentId};
 use crate::set::{Set, Side};
-use rustc_hash::FxHashMap;
 
 /// Decides a query.
-///
-/// On *may* it first takes everything for established that any list would let open a connection, whether or not
-/// somebody can send it: that is quick, and if even then nothing arrives, nothing does.
 pub fn solve(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Answer {
-    if query.reading == Reading::May
-        && let Some(answer) = solve_coarsely(compiled, query, limits)
-    {
-        return answer;
+    let mut view = compiled.view(query.reading, &query.cut, limits);
+    let mut arrives = Set::FULL;
+    if query.reading == Reading::Must {
+        // What certainly arrives has not changed on its way, so only what arrives at all events needs a closer look.
+        match run_coarsely(&mut view, query, limits) {
+            Ok((_, bad)) if bad.is_empty() => return Answer::nothing(),
+            Ok((_, bad)) => arrives = union_of(&mut view, &bad),
+            Err(_) => view = compiled.view(query.reading, &query.cut, limits),
+        }
     }
-    let mut view = compiled.view(query.reading, &query.cut.without_doors(), limits);
+    solve_exactly(view, query, limits, arrives)
+}
+
+/// Decides a query on *may* by taking everything for established that any list would let open a connection, whether or
+/// not somebody can send it. That is quick, and if even then nothing arrives, nothing does; else there is no answer.
+pub fn solve_coarsely(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Option<Answer> {
+    let mut view = compiled.view(query.reading, &query.cut, limits);
+    let (mut run, bad) = run_coarsely(&mut view, query, limits).ok()?;
+    let watched = |(delivered, watched): (&Set, &bool)| *watched && !delivered.is_empty();
+    if !bad.is_empty() || run.delivered.iter().zip(&query.watched).any(watched) {
+        return None;
+    }
+    let endings = endings(&mut view, &mut run);
+    Some(Answer { delivered: delivered(&run), endings, ..Answer::nothing() })
+}
+
+fn run_coarsely<'q, 'c>(
+    view: &mut View<'c>,
+    query: &'q Query,
+    limits: Limits,
+) -> Result<(Run<'q, 'c>, Vec<(Place, Set)>), Stop> {
+    let mut run = Run::new(query, view.compiled.network, Colour::Counted, limits.steps);
+    run.connections = view.compiled.coarse_connections(query.reading).to_vec();
+    start_counted(view, &mut run);
+    run.settle(view)?;
+    let bad = bad_places(view, &run);
+    Ok((run, bad))
+}
+
+fn union_of(view: &mut View<'_>, places: &[(Place, Set)]) -> Set {
+    let sets: Vec<Set> = places.iter().map(|(_, set)| *set).collect();
+    view.space.union_all(&sets)
+}
+
+/// Decides a query of which nothing can arrive but packets of a set.
+fn solve_exactly(mut view: View<'_>, query: &Query, limits: Limits, arrives: Set) -> Answer {
+    let connected = view.connections(arrives).established;
+    view.change(&query.cut.without_doors());
     let mut stop = None;
-    let openers = connections(&mut view, query, limits, Set::FULL).unwrap_or_else(|cut_short| {
+    let openers = connections(&mut view, query, limits, connected).unwrap_or_else(|cut_short| {
         stop = Some(cut_short.1);
         cut_short.0
     });
     view.change(&query.cut);
-    let mut run = Run::new(query, compiled.network, Colour::Counted, limits.steps);
-    run.established.clone_from(&openers.established);
-    run.related.clone_from(&openers.related);
+    let mut run = Run::new(query, view.compiled.network, Colour::Counted, limits.steps);
+    run.connections.clone_from(&openers.connections);
+    run.within = arrives;
     start_counted(&mut view, &mut run);
     if let Err(limit) = run.settle(&mut view) {
         stop = Some(limit);
     }
     if view.space.status().is_err() {
         // Sets of an exhausted space mean nothing.
-        return Answer {
-            reached: Vec::new(),
-            delivered: Vec::new(),
-            endings: Vec::new(),
-            witness: None,
-            stop,
-        };
+        return Answer { stop, ..Answer::nothing() };
     }
     let bad = bad_places(&mut view, &run);
     let endings = if bad.is_empty() { endings(&mut view, &mut run) } else { Vec::new() };
@@ -52,42 +84,9 @@ pub fn solve(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Answer {
     Answer { reached: bad.iter().map(|(place, _)| *place).collect(), delivered, endings, witness, stop }
 }
 
-/// The answer if nothing arrives even by coarse connection tables, and nothing is delivered to a watched node.
-fn solve_coarsely(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Option<Answer> {
-    let mut view = compiled.view(query.reading, &query.cut.without_doors(), limits);
-    let mut run = Run::new(query, compiled.network, Colour::Counted, limits.steps);
-    let mut known: FxHashMap<Set, (Set, Set)> = FxHashMap::default();
-    for index in 0..compiled.nodes.len() {
-        let opened = view.openable(NodeId::at(index));
-        if !opened.is_empty() {
-            let (established, related) = *known.entry(opened).or_insert_with(|| tables(&mut view, opened));
-            run.established[index] = established;
-            run.related[index] = related;
-        }
-    }
-    view.change(&query.cut);
-    start_counted(&mut view, &mut run);
-    run.settle(&mut view).ok()?;
-    let watched = |(delivered, watched): (&Set, &bool)| *watched && !delivered.is_empty();
-    if !bad_places(&mut view, &run).is_empty() || run.delivered.iter().zip(&query.watched).any(watched) {
-        return None;
-    }
-    let endings = endings(&mut view, &mut run);
-    let delivered = delivered(&run);
-    Some(Answer { reached: Vec::new(), delivered, endings, witness: None, stop: None })
-}
-
 fn delivered(run: &Run<'_, '_>) -> Vec<NodeId> {
     let delivered = run.delivered.iter().enumerate().filter(|(_, set)| !set.is_empty());
     delivered.map(|(index, _)| NodeId::at(index)).collect()
-}
-
-/// The packets that are established, and those that are related, where these have opened connections.
-fn tables(view: &mut View<'_>, opened: Set) -> (Set, Set) {
-    let tuples = view.tuples(opened);
-    let reversed = view.space.reverse(tuples);
-    let both = view.space.union(tuples, reversed);
-    (both, related(view, both))
 }
 
 /// What a query reaches, for comparison with the second interpreter.
@@ -123,8 +122,7 @@ pub fn explore<'c>(compiled: &'c Compiled<'c>, query: &Query, limits: Limits) ->
     let openers = connections(&mut view, query, limits, Set::FULL).map_err(|cut_short| cut_short.1)?;
     view.change(&query.cut);
     let mut run = Run::new(query, compiled.network, Colour::Counted, limits.steps);
-    run.established.clone_from(&openers.established);
-    run.related.clone_from(&openers.related);
+    run.connections.clone_from(&openers.connections);
     start_counted(&mut view, &mut run);
     run.settle(&mut view)?;
     Ok(Reached { segments: run.on_segment, nodes: run.delivered, opened: openers.opened, view })
@@ -202,12 +200,11 @@ fn grow_tables(view: &mut View<'_>, run: &mut Run<'_, '_>, senders: &[NodeId]) -
         if !view.compiled.keeps_tables(NodeId::at(index)) || run.opened[index].is_empty() {
             continue;
         }
-        let (established, related) = tables(view, run.opened[index]);
-        if established == run.established[index] {
+        let open = view.connections(run.opened[index]);
+        if open == run.connections[index] {
             continue;
         }
-        run.established[index] = established;
-        run.related[index] = related;
+        run.connections[index] = open;
         grown.push(NodeId::at(index));
     }
     for node in &grown {
@@ -220,15 +217,6 @@ fn grow_tables(view: &mut View<'_>, run: &mut Run<'_, '_>, senders: &[NodeId]) -
         }
     }
     !grown.is_empty()
-}
-
-/// ICMP errors from anywhere to either end of an open tuple (SEMANTICS.md section 5.1).
-fn related(view: &mut View<'_>, open: Set) -> Set {
-    let sources = view.space.project_src(open);
-    let to_sources = view.space.src_as_dst(sources);
-    let destinations = view.space.project_dst(open);
-    let ends = view.space.union(to_sources, destinations);
-    view.space.intersect(view.compiled.common.icmp_errors, ends)
 }
 
 /// Targets where something arrives that is not free, with it.

@@ -8,27 +8,32 @@ use super::judge::{Judge, Ruling};
 use super::lower::Absence;
 use super::{Finding, Note, Open, Verdict, proof, vacuity};
 use crate::claim::Claim;
-use crate::engine::{Answer, Query, Stop, solve};
+use crate::engine::{Answer, Query, Stop, solve, solve_coarsely};
 use crate::model::{NodeId, Reading};
 
 /// Decides all absences of a claim together.
+///
+/// The quick proof comes first, then the search for what certainly breaks the claim. Only where neither settles it is
+/// the exact *may* worth its time.
 pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, absences: &[Absence<'_>]) -> Ruling {
     let mut ruling = Ruling::default();
+    let mut broken = Vec::new();
     let mut possible = Vec::new();
     for absence in absences {
         let query = absence.query(judge.network, Reading::May);
-        let answer = solve(&judge.compiled, &query, judge.options.limits);
-        if !answer.reached.is_empty() || answer.stop.is_some() {
-            possible.push((absence, query, answer));
-        } else {
+        if let Some(answer) = solve_coarsely(&judge.compiled, &query, judge.options.limits) {
             settle_absence(judge, absence, &query, &answer, &mut ruling);
+        } else if violations(judge, claim, absence, &mut ruling) {
+            broken.push(absence);
+        } else {
+            let answer = solve(&judge.compiled, &query, judge.options.limits);
+            if answer.reached.is_empty() && answer.stop.is_none() {
+                settle_absence(judge, absence, &query, &answer, &mut ruling);
+            } else {
+                possible.push((absence, query, answer));
+            }
         }
     }
-    let broken: Vec<&Absence<'_>> = possible
-        .iter()
-        .filter(|(absence, _, _)| violations(judge, claim, absence, &mut ruling))
-        .map(|p| p.0)
-        .collect();
     if let Some(absence) = broken.first() {
         ruling.verdict = Some(Verdict::Violated);
         ruling.summary = sentence(absence, "can");
@@ -109,6 +114,9 @@ fn conditional_trust(judge: &Judge<'_>, absence: &Absence<'_>, query: &Query, an
     for id in doubtful {
         let mut taken = query.clone();
         taken.footholds.nodes[id.index()] = true;
+        if solve_coarsely(&judge.compiled, &taken, judge.options.limits).is_some() {
+            continue;
+        }
         let answer = solve(&judge.compiled, &taken, judge.options.limits);
         if answer.reached.is_empty() && answer.stop.is_none() {
             continue;

@@ -119,21 +119,9 @@ enum Talk {
 fn talk(judge: &Judge<'_>, reachable: &Reachable, from: NodeId, to: NodeId, cut: &Cut) -> Talk {
     let pair = |reading| Pair { from, to, services: &reachable.packets, reading };
     let ask = |reading| round_trip(&judge.compiled, &pair(reading), cut, judge.options.limits);
-    match ask(Reading::May) {
-        Ok(RoundTrip::Both(_)) => {}
-        Ok(RoundTrip::RequestLost(request)) => return Talk::Never { request: Some(request), reply: None },
-        Ok(RoundTrip::AnswerLost(request, reply)) => {
-            return Talk::Never { request: Some(request), reply: Some(reply) };
-        }
-        Ok(RoundTrip::NoPacket) => return Talk::Never { request: None, reply: None },
-        Err(stop) => return Talk::Unsure(vec![limit(stop)]),
-    }
-    let must = match ask(Reading::Must) {
-        Ok(must) => must,
-        Err(stop) => return Talk::Unsure(vec![limit(stop)]),
-    };
-    let (request, reply) = match must {
-        RoundTrip::Both(candidates) => {
+    // What happens for certain may happen, so the other reading need not be asked about a pair that talks.
+    let (request, reply) = match ask(Reading::Must) {
+        Ok(RoundTrip::Both(candidates)) => {
             // In a changed network there is nothing to replay: it exists in the engine only.
             let certain = !cut.is_empty()
                 || candidates.iter().any(|(request, reply)| always_arrives(judge, from, to, request, reply));
@@ -142,11 +130,20 @@ fn talk(judge: &Judge<'_>, reachable: &Reachable, from: NodeId, to: NodeId, cut:
             }
             return Talk::Unsure(vec![depends_on_choice(judge, from, to)]);
         }
-        RoundTrip::RequestLost(request) => (Some(request), None),
-        RoundTrip::AnswerLost(request, reply) => (Some(request), Some(reply)),
-        RoundTrip::NoPacket => (None, None),
+        Ok(RoundTrip::RequestLost(request)) => (Some(request), None),
+        Ok(RoundTrip::AnswerLost(request, reply)) => (Some(request), Some(reply)),
+        Ok(RoundTrip::NoPacket) => (None, None),
+        Err(stop) => return Talk::Unsure(vec![limit(stop)]),
     };
-    Talk::Unsure(what_is_open(judge, from, to, request, reply))
+    match ask(Reading::May) {
+        Ok(RoundTrip::Both(_)) => Talk::Unsure(what_is_open(judge, from, to, request, reply)),
+        Ok(RoundTrip::RequestLost(request)) => Talk::Never { request: Some(request), reply: None },
+        Ok(RoundTrip::AnswerLost(request, reply)) => {
+            Talk::Never { request: Some(request), reply: Some(reply) }
+        }
+        Ok(RoundTrip::NoPacket) => Talk::Never { request: None, reply: None },
+        Err(stop) => Talk::Unsure(vec![limit(stop)]),
+    }
 }
 
 /// Whether, by the second interpreter, every way that the network may choose brings the request there and the answer
