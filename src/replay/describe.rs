@@ -6,7 +6,7 @@ use super::route::{Found, Outcome, SourceCheck};
 use super::state::{Hit, Relation};
 use super::trail::{Branch, Decision, End, Hop, Place};
 use crate::header::Packet;
-use crate::model::{Antispoof, InterfaceId, Network, NextHop, Stage, UnknownId};
+use crate::model::{Antispoof, Existence, InterfaceId, Network, NextHop, Stage, UnknownId};
 use crate::source::Span;
 
 /// One decision in words.
@@ -270,7 +270,15 @@ fn tell_put(network: &Network, receivers: &[InterfaceId], reason: Reason) -> Str
 /// Names of interfaces; of many only the first few.
 fn interface_list(network: &Network, all: &[InterfaceId]) -> String {
     const SHOWN: usize = 3;
-    let mut names: Vec<String> = all.iter().take(SHOWN).map(|id| network.interface_name(*id)).collect();
+    let name = |id: &InterfaceId| {
+        let node = network.node(network.interface(*id).node);
+        match node.existence {
+            Existence::Described => network.interface_name(*id),
+            // Somebody who may be there is a phrase, not a name.
+            Existence::Possible(_) => node.name.clone(),
+        }
+    };
+    let mut names: Vec<String> = all.iter().take(SHOWN).map(name).collect();
     if all.len() > SHOWN {
         names.push(format!("{} more", all.len() - SHOWN));
     }
