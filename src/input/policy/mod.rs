@@ -8,7 +8,8 @@
 //!   stated default.
 //! - `from` and `to` are addresses; `zone` behind `from` is that of the in-interface, behind `to` that of the
 //!   out-interface. `in` and `out` name interfaces exactly, `vrf` is that of the in-interface. `label` stands
-//!   for the addresses of the nodes and of the interfaces that have it. A set is any of its members; `not` is everything else, of both
+//!   for the addresses of the nodes and of the interfaces that have it.
+//!   A set is any of its members; `not` is everything else, of both
 //!   families.
 //! - `self` chooses the chain: rules `to self` are asked before local delivery, rules `from self` for what the
 //!   device itself sends, the others for what it forwards. See [`Part`].
