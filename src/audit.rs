@@ -12,6 +12,8 @@ use std::path::Path;
 /// What to decide, and how hard to look.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// What readers are told.
+    pub reading: input::Options,
     /// Limits, and how many causes to look for.
     pub judging: verdict::Options,
     /// Whether every assumption is set aside (`--strict`).
@@ -52,7 +54,7 @@ pub fn run(
     progress: &dyn Progress,
 ) -> Result<Report, Diagnostics> {
     let first = sources.len();
-    let description = input::read(sources, loader, path)?;
+    let description = input::read(sources, loader, path, &options.reading)?;
     Ok(judge(sources, first, path, description, options, progress))
 }
 
@@ -75,6 +77,7 @@ pub fn judge(
     Report {
         topology: network.name.clone(),
         input: path.display().to_string(),
+        as_of: options.reading.as_of.map(|day| day.to_string()),
         files: files(sources, first),
         coverage: coverage(&network, &judgements),
         judgements,

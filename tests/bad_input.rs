@@ -41,7 +41,7 @@ fn plain(found: Diagnostics, sources: &SourceMap) -> String {
 fn refusal(root: &Path) -> String {
     let mut sources = SourceMap::default();
     let loader = Loader::new(root, DEFAULT_MAX_BYTES);
-    match input::read(&mut sources, &loader, Path::new("topology.yaml")) {
+    match input::read(&mut sources, &loader, Path::new("topology.yaml"), &Default::default()) {
         Ok(_) => panic!("{}: accepted", root.display()),
         Err(found) => {
             assert!(found.has_errors(), "{}: refused without an error", root.display());

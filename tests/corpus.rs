@@ -275,7 +275,12 @@ fn fabrics_have_as_many_devices_as_was_asked_for() {
             fs::write(folder.join(&name), text).unwrap();
         }
         let loader = Loader::new(&folder, DEFAULT_MAX_BYTES);
-        let read = isoaudit::input::read(&mut SourceMap::default(), &loader, Path::new("topology.yaml"));
+        let read = isoaudit::input::read(
+            &mut SourceMap::default(),
+            &loader,
+            Path::new("topology.yaml"),
+            &Default::default(),
+        );
         let read = read.map_err(|found| found.sorted()).unwrap();
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(read.network.nodes.len(), devices);

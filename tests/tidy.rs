@@ -148,3 +148,25 @@ fn long_functions(text: &str) -> impl Iterator<Item = (String, usize)> {
     }
     found.into_iter()
 }
+
+#[test]
+fn every_rule_of_the_semantics_names_tests_that_exist() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/README.md")).unwrap();
+    let all: String = ["src", "tests"].iter().flat_map(|root| sources(root)).map(|(_, text)| text).collect();
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| rule ") && !line.starts_with("| ---"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert!(rows.len() >= 30, "{} rules", rows.len());
+    let mut wrong = Vec::new();
+    for row in rows {
+        let [rule, _, tests] = row[..] else { panic!("{row:?} has not three cells") };
+        let names: Vec<&str> = tests.split(", ").map(|name| name.trim_matches('`')).collect();
+        for name in names {
+            let exists = !name.is_empty() && all.contains(&format!("fn {name}("));
+            wrong.extend((!exists).then(|| format!("{rule}: there is no test `{name}`")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -10,7 +10,7 @@
 use super::selector::Expr;
 use crate::header::AddressRange;
 use crate::model::{
-    Existence, Fact, Interface, InterfaceId, Network, Node, Reading, Role, Segment, SiteId, Transit,
+    Existence, Fact, Interface, InterfaceId, Network, Node, Reading, Role, Segment, SiteId, Transit, ZoneId,
 };
 use ipnet::IpNet;
 use std::net::Ipv6Addr;
@@ -134,10 +134,16 @@ fn evaluate(facts: &Facts<'_>, expr: &Expr) -> Truths {
             truths
         }
         Expr::Vrf(vrf) => facts.attribute(|interface| interface.vrf == Some(*vrf), |_| false),
-        Expr::Plane(plane) => facts.zones_with(|zone| zone.plane.as_deref() == Some(plane), |_| false),
+        Expr::Plane(plane) => {
+            let is = |zone: ZoneId| facts.network.zones[zone.index()].plane.as_deref() == Some(plane);
+            facts.attribute(|interface| interface.zone.is_some_and(is), |_| false)
+        }
         Expr::Label(key, value) => {
             let has = |labels: &[(String, String)]| labels.iter().any(|(k, v)| k == key && v == value);
-            facts.zones_with(|zone| has(&zone.labels), |node| has(&node.labels))
+            let zones: Vec<bool> = facts.network.zones.iter().map(|zone| has(&zone.labels)).collect();
+            let in_zone = |zone: ZoneId| zones[zone.index()];
+            let is = |own: &Interface| has(&own.labels) || own.zone.is_some_and(in_zone);
+            facts.attribute(is, |node| has(&node.labels))
         }
         Expr::Node(id) => {
             let mut truths = facts.everywhere(Truth::NO);
@@ -267,16 +273,6 @@ impl<'n> Facts<'n> {
             nodes: self.network.nodes.iter().zip(nodes).map(truth).collect(),
             segments: segments.into_iter().map(Truth::from).collect(),
         }
-    }
-
-    /// Places of zones, or of nodes, that have something.
-    fn zones_with(
-        &self,
-        zone_has: impl Fn(&crate::model::Zone) -> bool,
-        node_has: impl Fn(&Node) -> bool,
-    ) -> Truths {
-        let zones: Vec<bool> = self.network.zones.iter().map(zone_has).collect();
-        self.attribute(|interface| interface.zone.is_some_and(|zone| zones[zone.index()]), node_has)
     }
 
     /// Places that own an address of a prefix, or can own one.

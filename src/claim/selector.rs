@@ -68,7 +68,7 @@ pub enum Expr {
     Vlan(VlanId),
     /// Places of a VRF.
     Vrf(VrfId),
-    /// Nodes with a label, and places of zones with it.
+    /// Nodes with a label, and places of interfaces or zones with it.
     Label(String, String),
     /// Places of the zones of a plane.
     Plane(String),

@@ -24,6 +24,9 @@ fn interface(name: &str, text: &str) -> InterfaceSpec {
             Some(("vrf", vrf)) => spec.vrf = Some(word(vrf)),
             Some(("access", vlan)) => spec.access = Some(word(vlan)),
             Some(("ipv6", value)) => spec.ipv6 = Some(Spanned::new(value == "on", HERE)),
+            Some((key, value)) if key.starts_with("label:") => {
+                spec.labels.push((key["label:".len()..].to_owned(), value.to_owned()));
+            }
             Some(other) => panic!("{other:?}"),
             None => spec.addresses.push(AddressSpec::new(part.parse().unwrap(), HERE)),
         }
@@ -80,12 +83,16 @@ fn network() -> Network {
     let mut db1 = node("db1", "host", "gui1", &[("eth0", "10.1.0.20/24 zone=app")]);
     db1.labels = vec![("tier".to_owned(), "db".to_owned())];
     let fw = [
-        ("eth0", "192.0.2.1/30 zone=wan"),
+        ("eth0", "192.0.2.1/30 zone=wan label:feed=east"),
         ("eth1", "10.1.0.1/24 zone=app"),
         ("mgmt0", "172.20.0.1/24 zone=oob vrf=mgmt"),
         ("tun0", "10.255.0.1/30 zone=wan"),
     ];
-    let rtr = [("eth0", "192.0.2.2/30 zone=wan"), ("eth1", "198.51.100.1/24"), ("tun0", "10.255.0.2/30")];
+    let rtr = [
+        ("eth0", "192.0.2.2/30 zone=wan"),
+        ("eth1", "198.51.100.1/24 label:pci=cde"),
+        ("tun0", "10.255.0.2/30"),
+    ];
     let nodes = vec![
         default_route(node("fw", "firewall", "gui1", &fw), "192.0.2.2"),
         default_route(node("rtr", "router", "sin1", &rtr), "198.51.100.77"),
@@ -93,7 +100,12 @@ fn network() -> Network {
         node("lost", "host", "", &[("eth0", "10.1.0.30/24"), ("eth1", "")]),
         node("sw", "switch", "gui1", &[("p1", "access=edge"), ("p2", "access=edge")]),
         node("web1", "host", "gui1", &[("eth0", "10.2.0.10/24 ipv6=on")]),
-        node("web2", "host", "gui1", &[("eth0", "10.2.0.11/24 zone=wan"), ("eth1", "10.3.0.1/24 zone=app")]),
+        node(
+            "web2",
+            "host",
+            "gui1",
+            &[("eth0", "10.2.0.11/24 zone=wan"), ("eth1", "10.3.0.1/24 zone=app label:feed=west")],
+        ),
         node("ops", "host", "sin1", &[("eth0", "203.0.113.9/24")]),
         node("la", "hsm", "la1", &[("eth0", "2001:db8::1/64")]),
         node("odd", "host", "where", &[("eth0", "2001:db8::2/64")]),
@@ -166,6 +178,21 @@ fn each_selector_selects_certainly_and_possibly() {
             writeln!(out, "{text}\n  certainly {}\n  possibly  {}", certain.join(", "), possible.join(", "));
     }
     insta::assert_snapshot!(out);
+}
+
+#[test]
+fn labels_of_interfaces_select_like_zones() {
+    let network = network();
+    let selected = |text: &str| {
+        let expr = read(&network, text);
+        names(&network, &select(&network, &expr, Reading::Must))
+    };
+    // The firewall has it on one of its interfaces only; the segment has it at one of its ends.
+    assert_eq!(selected("label:feed=east"), ["[fw:eth0 – rtr:eth0]"]);
+    assert_eq!(selected("label:feed=west"), ["web2", "[web2:eth1]"]);
+    let cde = selected("label:pci=cde");
+    assert!(cde.contains(&"[rtr:eth1]".to_owned()) && !cde.contains(&"rtr".to_owned()), "{cde:?}");
+    assert!(cde.contains(&"db1".to_owned()), "zones keep theirs: {cde:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::output::Request;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use isoaudit::input::policy::Date;
 use std::path::PathBuf;
 
 /// What `--help` says below the options.
@@ -16,9 +17,10 @@ Colours follow --color, then NO_COLOR, then FORCE_COLOR and CLICOLOR_FORCE, then
 isoaudit opens no network connection and writes no file but those that --format names.";
 
 const CHECK_EXAMPLES: &str = "\
-Inputs are files, directories (topology.yaml, topology.yml, *.isoaudit.yaml, *.isoaudit.yml
-directly in them), or - for standard input. Whatever a topology names is searched below its own
-directory, and nowhere else. `isoaudit --help` tells the exit codes.
+Inputs are files, directories, or - for standard input. Of a directory every topology in it and
+below it is checked, sorted by path: topology.yaml, topology.yml, *.isoaudit.yaml, *.isoaudit.yml.
+Hidden directories and symbolic links to directories are not entered. Whatever a topology names is
+searched below its own directory, and nowhere else. `isoaudit --help` tells the exit codes.
 
 Examples:
   isoaudit check topology.yaml
@@ -134,6 +136,9 @@ pub(crate) struct CheckArgs {
     /// Set every named assumption aside
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Judge `until` of policy rules for this day, YYYY-MM-DD; the clock is never asked
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) as_of: Option<Date>,
     /// Causes of a violation to look for
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
     pub(crate) max_causes: usize,
@@ -198,6 +203,9 @@ pub(crate) struct TraceArgs {
     /// Send this packet first: 'PLACE SOURCE>DESTINATION SERVICE [in=] [as=] [sport=] [flags=] [fragment=]'
     #[arg(long, value_name = "PACKET")]
     pub(crate) after: Vec<String>,
+    /// Judge `until` of policy rules for this day, YYYY-MM-DD; the clock is never asked
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) as_of: Option<Date>,
     /// Walks of one packet to show
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub(crate) max_walks: usize,
@@ -273,6 +281,10 @@ pub(crate) struct ExplainArgs {
     /// A code such as unknown-key, or a word such as vacuous, only-via, no-reflection; none lists them all
     #[arg(value_name = "WORD")]
     pub(crate) word: Option<String>,
+}
+
+fn day(text: &str) -> Result<Date, String> {
+    Date::read(text).ok_or_else(|| "write a day of the calendar as 2027-03-31".to_owned())
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -6,7 +6,7 @@ use super::console::Console;
 use super::failure::Failure;
 use super::inputs::{Input, discover};
 use super::output::{Outputs, usage};
-use super::pipeline::{self, Description, Options};
+use super::pipeline::{self, Description, Options, ReadOptions};
 use super::progress::Progress;
 use isoaudit::claim::Claim;
 use isoaudit::diag::{Code, Diagnostic, Diagnostics, suggest};
@@ -43,12 +43,13 @@ fn judge(
     progress: &Progress<'_>,
 ) -> Result<Vec<Report>, Failure> {
     let inputs = discover(&arguments.inputs, &arguments.source)?;
+    let options = options(arguments);
     let mut wrong = Diagnostics::default();
     let mut read: Vec<(Input, usize, Description)> = Vec::new();
     for input in inputs {
         progress.begin(&input.name);
         let first = sources.len();
-        match pipeline::read(sources, &input) {
+        match pipeline::read(sources, &input, &options.reading) {
             Ok(description) => read.push((input, first, description)),
             Err(diagnostics) => wrong.append(diagnostics),
         }
@@ -62,7 +63,6 @@ fn judge(
     if wrong.has_errors() {
         return Err(Failure::input(wrong, std::mem::take(sources)));
     }
-    let options = options(arguments);
     let mut reports = Vec::new();
     for (input, first, description) in read {
         progress.begin(&input.name);
@@ -79,7 +79,8 @@ fn options(arguments: &CheckArgs) -> Options {
     if let Some(rounds) = arguments.limit_rounds {
         judging.limits.steps = rounds;
     }
-    Options { judging, strict: arguments.strict, claims: arguments.claims.clone() }
+    let reading = ReadOptions { as_of: arguments.as_of };
+    Options { reading, judging, strict: arguments.strict, claims: arguments.claims.clone() }
 }
 
 /// Names after `--claim` that no input declares.

@@ -9,6 +9,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Levels of directories that a search goes down.
+const DEPTH_MAX: usize = 32;
+
+/// Files and directories that a search looks at.
+const ENTRIES_MAX: usize = 100_000;
+
 /// One topology.
 #[derive(Debug)]
 pub(crate) struct Input {
@@ -50,11 +56,24 @@ impl Input {
     }
 }
 
-/// The topologies that the arguments name: each file, those of each directory, standard input.
+/// Which files of a directory are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Those directly in it.
+    Direct,
+    /// Those of its subdirectories, too.
+    Below,
+}
+
+/// The topologies that the arguments name: each file, those below each directory, standard input.
 ///
 /// # Errors
 /// One that is missing, or a directory without any.
 pub(crate) fn discover(paths: &[PathBuf], arguments: &SourceArgs) -> Result<Vec<Input>, Failure> {
+    find(paths, arguments, Depth::Below)
+}
+
+fn find(paths: &[PathBuf], arguments: &SourceArgs, depth: Depth) -> Result<Vec<Input>, Failure> {
     let mut found = Vec::new();
     let mut missing = Diagnostics::default();
     if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
@@ -64,10 +83,10 @@ pub(crate) fn discover(paths: &[PathBuf], arguments: &SourceArgs) -> Result<Vec<
         if is_stdin(path) {
             found.push(standard_input(arguments)?);
         } else if path.is_dir() {
-            match topologies(path) {
-                Ok(files) if files.is_empty() => missing.push(nothing_in(path)),
+            match topologies(path, depth) {
+                Ok(files) if files.is_empty() => missing.push(nothing_in(path, depth)),
                 Ok(files) => found.extend(files.iter().map(|file| Input::file(file, arguments.max_bytes))),
-                Err(error) => missing.push(unreadable(path, &error)),
+                Err(wrong) => missing.push(wrong),
             }
         } else if path.file_name().is_none() || !path.exists() {
             missing.push(nowhere(path));
@@ -81,9 +100,9 @@ pub(crate) fn discover(paths: &[PathBuf], arguments: &SourceArgs) -> Result<Vec<
 /// The one topology that an argument names.
 ///
 /// # Errors
-/// As [`discover`], and a directory with several.
+/// As [`discover`], and a directory with several directly in it.
 pub(crate) fn single(path: &Path, arguments: &SourceArgs) -> Result<Input, Failure> {
-    let mut found = discover(&[path.to_owned()], arguments)?;
+    let mut found = find(&[path.to_owned()], arguments, Depth::Direct)?;
     match (found.pop(), found.len()) {
         (Some(input), 0) => Ok(input),
         (_, more) => {
@@ -126,25 +145,53 @@ fn is_topology(name: &str) -> bool {
     stem.is_some_and(|stem| stem == "topology" || stem.ends_with(".isoaudit"))
 }
 
-/// The topologies directly in a directory, by name.
-fn topologies(directory: &Path) -> io::Result<Vec<PathBuf>> {
+/// The topologies of a directory, sorted by path. A symbolic link to a directory is not followed, so nothing leads out of it
+/// and the search ends; one in place of a file is the business of whoever reads it. Hidden directories are not entered.
+fn topologies(directory: &Path, depth: Depth) -> Result<Vec<PathBuf>, Diagnostic> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        let named = path.file_name().and_then(|name| name.to_str()).is_some_and(is_topology);
-        if named && path.is_file() {
-            files.push(path);
+    let mut open = vec![(directory.to_owned(), 0)];
+    let mut entries = 0;
+    while let Some((inside, level)) = open.pop() {
+        let unread = |error: io::Error| unreadable(&inside, &error);
+        for entry in fs::read_dir(&inside).map_err(unread)? {
+            let entry = entry.map_err(unread)?;
+            entries += 1;
+            if entries > ENTRIES_MAX {
+                return Err(too_large(directory, &format!("more than {ENTRIES_MAX} files and directories")));
+            }
+            let (name, path) = (entry.file_name(), entry.path());
+            let is_hidden = name.as_encoded_bytes().starts_with(b".");
+            if entry.file_type().map_err(unread)?.is_dir() {
+                if level == DEPTH_MAX && depth == Depth::Below {
+                    return Err(too_large(
+                        directory,
+                        &format!("directories in more than {DEPTH_MAX} levels"),
+                    ));
+                }
+                open.extend((depth == Depth::Below && !is_hidden).then(|| (path, level + 1)));
+            } else if name.to_str().is_some_and(is_topology) {
+                files.push(path);
+            }
         }
     }
     files.sort();
     Ok(files)
 }
 
-fn nothing_in(path: &Path) -> Diagnostic {
-    Diagnostic::homeless(Code::NoInput, format!("no topology in the directory `{}`", path.display())).help(
-        "looked for topology.yaml, topology.yml, *.isoaudit.yaml and *.isoaudit.yml directly in it; name a file of \
-         another name by itself",
-    )
+fn nothing_in(path: &Path, depth: Depth) -> Diagnostic {
+    let (place, way) = match depth {
+        Depth::Direct => ("directly in it", "name the file"),
+        Depth::Below => ("in it and below it", "name a file of another name by itself"),
+    };
+    let message = format!("no topology in the directory `{}`", path.display());
+    Diagnostic::homeless(Code::NoInput, message).help(format!(
+        "looked for topology.yaml, topology.yml, *.isoaudit.yaml and *.isoaudit.yml {place}; {way}"
+    ))
+}
+
+fn too_large(path: &Path, what: &str) -> Diagnostic {
+    Diagnostic::homeless(Code::Limit, format!("the directory `{}` holds {what}", path.display()))
+        .help("name the topologies, or the directories that hold them")
 }
 
 fn nowhere(path: &Path) -> Diagnostic {

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs::single;
 use super::output::{Outputs, unsupported};
-use super::pipeline::{self, Description};
+use super::pipeline::{self, Description, ReadOptions};
 use isoaudit::claim::select::select;
 use isoaudit::claim::selector;
 use isoaudit::diag::Diagnostics;
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &ListArgs, console: &Console) -> Outcome {
 
 fn listing(arguments: &ListArgs, sources: &mut SourceMap) -> Result<Listing, Failure> {
     let input = single(&arguments.input, &arguments.source)?;
-    let read = pipeline::read(sources, &input);
+    let read = pipeline::read(sources, &input, &ReadOptions::default());
     let Description { network, .. } = read.map_err(|wrong| Failure::input(wrong, std::mem::take(sources)))?;
     let text = arguments.selector.as_str();
     let id = sources.add("command line", text);

@@ -8,19 +8,23 @@ use isoaudit::source::{SourceId, SourceMap};
 use std::path::Path;
 
 pub(crate) use isoaudit::audit::{Options, Progress as Watch};
-pub(crate) use isoaudit::input::Description;
+pub(crate) use isoaudit::input::{Description, Options as ReadOptions};
 
 /// Reads a topology; afterwards the sources are named as the user would name them.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub(crate) fn read(sources: &mut SourceMap, input: &Input) -> Result<Description, Diagnostics> {
+pub(crate) fn read(
+    sources: &mut SourceMap,
+    input: &Input,
+    reading: &ReadOptions,
+) -> Result<Description, Diagnostics> {
     let first = sources.len();
     let description = match &input.text {
-        Text::File(path) => isoaudit::input::read(sources, &input.loader(), path),
+        Text::File(path) => isoaudit::input::read(sources, &input.loader(), path, reading),
         Text::Given(text) => {
             let id = add(sources, input, text);
-            isoaudit::input::read_source(sources, &input.loader(), id)
+            isoaudit::input::read_source(sources, &input.loader(), id, reading)
         }
     };
     sources.name_below(first, &input.root);

@@ -63,11 +63,18 @@ impl<'a> Progress<'a> {
         // A worker that panicked has poisoned the lock; then progress is not what matters.
         let Ok(mut state) = self.state.lock() else { return };
         change(&mut state);
-        let due = state.drawn.map_or(state.begun.elapsed() > PATIENCE, |drawn| drawn.elapsed() > INTERVAL);
-        if self.shown && due {
-            state.drawn = Some(Instant::now());
-            self.console.complain(&format!("{ERASE}{}", line(&state)));
+        if let Some(text) = self.due(&mut state) {
+            self.console.complain(&text);
         }
+    }
+
+    /// What is to be drawn now, if it is time and somebody watches.
+    fn due(&self, state: &mut State) -> Option<String> {
+        let due = state.drawn.map_or(state.begun.elapsed() > PATIENCE, |drawn| drawn.elapsed() > INTERVAL);
+        (self.shown && due).then(|| {
+            state.drawn = Some(Instant::now());
+            format!("{ERASE}{}", line(state))
+        })
     }
 }
 
@@ -85,5 +92,35 @@ impl Watch for Progress<'_> {
 
     fn judged(&self, _: &Judgement) {
         self.update(|state| state.judged += 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is drawn after a while of work, and at once behind that.
+    fn drawn(err_is_terminal: bool, forbidden: bool) -> [Option<String>; 3] {
+        let console = Console { err_is_terminal, ..Console::default() };
+        let progress = Progress::new(&console, forbidden);
+        let long_ago = Instant::now().checked_sub(PATIENCE * 2);
+        let mut state = State {
+            input: "net/topology.yaml".to_owned(),
+            claims: 3,
+            judged: 1,
+            begun: Instant::now(),
+            drawn: None,
+        };
+        let early = progress.due(&mut state);
+        state.begun = long_ago.unwrap_or(state.begun);
+        [early, progress.due(&mut state), progress.due(&mut state)]
+    }
+
+    #[test]
+    fn progress_is_shown_on_a_terminal_only_and_only_of_long_work() {
+        let line = format!("{ERASE}net/topology.yaml: 1 of 3 claims judged");
+        assert_eq!(drawn(true, false), [None, Some(line), None]);
+        assert_eq!(drawn(false, false), [None, None, None], "a pipe gets nothing");
+        assert_eq!(drawn(true, true), [None, None, None], "--no-progress");
     }
 }

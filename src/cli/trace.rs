@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::inputs::single;
 use super::output::{Outputs, unsupported, usage};
 use super::packet::{Names, Start, Words};
-use super::pipeline::{self, Description};
+use super::pipeline::{self, Description, ReadOptions};
 use isoaudit::diag::Diagnostics;
 use isoaudit::model::{Network, Reading};
 use isoaudit::replay::{self, Branch, End, Foothold, Origin, Place, Question, Send, Stance, describe, walk};
@@ -37,7 +37,7 @@ fn trace(arguments: &TraceArgs, sources: &mut SourceMap) -> Result<Trace, Failur
     }
     packets.push(Words::of(arguments));
     let input = single(&arguments.input, &arguments.description)?;
-    let read = pipeline::read(sources, &input);
+    let read = pipeline::read(sources, &input, &ReadOptions { as_of: arguments.as_of });
     let Description { network, .. } = read.map_err(|wrong| Failure::input(wrong, std::mem::take(sources)))?;
     let mut wrong = Diagnostics::default();
     let starts: Vec<Start> =

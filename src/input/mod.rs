@@ -12,6 +12,7 @@ use crate::claim::Claim;
 use crate::diag::Diagnostics;
 use crate::model::Network;
 use crate::source::{Loader, SourceId, SourceMap};
+use policy::Date;
 use std::path::Path;
 
 /// What a description says.
@@ -25,6 +26,14 @@ pub struct Description {
     pub warnings: Diagnostics,
 }
 
+/// What a reader may be told that no file says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The day for which `until` in policies is judged; never the clock's. A rule is in force up to its day. Behind it, and
+    /// without a day, it is not known whether the rule is in force; a rule that has ended is in the ledger, too.
+    pub as_of: Option<Date>,
+}
+
 /// Reads a description: the file, what it includes, and the policies that it names.
 ///
 /// The root of `loader` is the directory that no path may leave; `path` is relative to it. Every file that was
@@ -32,10 +41,15 @@ pub struct Description {
 ///
 /// # Errors
 /// Everything that is wrong with it, from all entries of all files. Then nothing may be decided.
-pub fn read(sources: &mut SourceMap, loader: &Loader, path: &Path) -> Result<Description, Diagnostics> {
+pub fn read(
+    sources: &mut SourceMap,
+    loader: &Loader,
+    path: &Path,
+    options: &Options,
+) -> Result<Description, Diagnostics> {
     let mut found = Diagnostics::default();
     let files = topology::load(sources, loader, path, &mut found);
-    describe(&files, found, sources, loader)
+    describe(&files, found, sources, loader, options)
 }
 
 /// Reads a description that is no file, such as one from a pipe. `source` is its text; what it names is searched
@@ -47,10 +61,11 @@ pub fn read_source(
     sources: &mut SourceMap,
     loader: &Loader,
     source: SourceId,
+    options: &Options,
 ) -> Result<Description, Diagnostics> {
     let mut found = Diagnostics::default();
     let files = topology::load_text(sources, loader, source, &mut found);
-    describe(&files, found, sources, loader)
+    describe(&files, found, sources, loader, options)
 }
 
 fn describe(
@@ -58,8 +73,9 @@ fn describe(
     found: Diagnostics,
     sources: &mut SourceMap,
     loader: &Loader,
+    options: &Options,
 ) -> Result<Description, Diagnostics> {
-    let (network, claims, warnings) = topology::read(files, found, sources, loader)?;
+    let (network, claims, warnings) = topology::read(files, found, sources, loader, options)?;
     Ok(Description { network, claims, warnings })
 }
 

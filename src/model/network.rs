@@ -359,6 +359,8 @@ pub struct Interface {
     pub span: Span,
     /// Its addresses in the order written.
     pub addresses: Vec<Address>,
+    /// Key and value, in the order written.
+    pub labels: Vec<(String, String)>,
     /// Its zone.
     pub zone: Option<ZoneId>,
     /// Its VRF; `None` is the main table.

@@ -6,7 +6,7 @@ use super::route::{Found, Outcome, SourceCheck};
 use super::state::{Hit, Relation};
 use super::trail::{Branch, Decision, End, Hop, Place};
 use crate::header::Packet;
-use crate::model::{Antispoof, InterfaceId, Network, NextHop, Stage, UnknownId};
+use crate::model::{Antispoof, Existence, InterfaceId, Network, NextHop, Stage, UnknownId};
 use crate::source::Span;
 
 /// One decision in words.
@@ -45,8 +45,9 @@ pub struct ToldHop {
 pub fn tell(network: &Network, sent: &Packet, branch: &Branch) -> Vec<ToldHop> {
     let mut before = *sent;
     let mut hops: Vec<ToldHop> = Vec::new();
-    for hop in &branch.hops {
-        hops.push(tell_hop(network, hop, (hop.packet != before).then_some(hop.packet)));
+    for (index, hop) in branch.hops.iter().enumerate() {
+        let next = branch.hops.get(index + 1).and_then(|next| next.incoming);
+        hops.push(tell_hop(network, hop, next, (hop.packet != before).then_some(hop.packet)));
         before = hop.packet;
     }
     if let Some(last) = hops.last_mut() {
@@ -55,10 +56,23 @@ pub fn tell(network: &Network, sent: &Packet, branch: &Branch) -> Vec<ToldHop> {
     hops
 }
 
-fn tell_hop(network: &Network, hop: &Hop, changed: Option<Packet>) -> ToldHop {
+/// `next` is the interface by which the way goes on. It stands first among those that hear a frame, for a list of many is
+/// cut.
+fn tell_hop(network: &Network, hop: &Hop, next: Option<InterfaceId>, changed: Option<Packet>) -> ToldHop {
     let short = |id: InterfaceId| network.interface(id).name.clone();
-    let mut steps: Vec<Told> =
-        hop.decisions.iter().filter_map(|decision| tell_decision(network, hop.place, decision)).collect();
+    let mut steps: Vec<Told> = hop
+        .decisions
+        .iter()
+        .filter_map(|decision| match (decision, next) {
+            (Decision::Put { receivers, reason }, Some(next)) if receivers.contains(&next) => {
+                let mut receivers = receivers.clone();
+                receivers.sort_by_key(|id| *id != next);
+                let told = plain("arrive", tell_put(network, &receivers, *reason));
+                Some(Told { uncertain: decision.uncertain(), ..told })
+            }
+            _ => tell_decision(network, hop.place, decision),
+        })
+        .collect();
     // Nothing was decided by a node that only starts the packet, and the reader should see that.
     if steps.is_empty() && hop.incoming.is_none() && matches!(hop.place, Place::Node(_)) {
         steps.push(plain("send", "sends it"));
@@ -270,7 +284,15 @@ fn tell_put(network: &Network, receivers: &[InterfaceId], reason: Reason) -> Str
 /// Names of interfaces; of many only the first few.
 fn interface_list(network: &Network, all: &[InterfaceId]) -> String {
     const SHOWN: usize = 3;
-    let mut names: Vec<String> = all.iter().take(SHOWN).map(|id| network.interface_name(*id)).collect();
+    let name = |id: &InterfaceId| {
+        let node = network.node(network.interface(*id).node);
+        match node.existence {
+            Existence::Described => network.interface_name(*id),
+            // Somebody who may be there is a phrase, not a name.
+            Existence::Possible(_) => node.name.clone(),
+        }
+    };
+    let mut names: Vec<String> = all.iter().take(SHOWN).map(name).collect();
     if all.len() > SHOWN {
         names.push(format!("{} more", all.len() - SHOWN));
     }

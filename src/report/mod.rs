@@ -29,6 +29,8 @@ pub struct Report {
     pub topology: String,
     /// The input as the user named it, so that commands in the report can be typed as they stand.
     pub input: String,
+    /// The day for which `until` in policies was judged, as `YYYY-MM-DD`, if one was given.
+    pub as_of: Option<String>,
     /// Every file that was read, in the order of reading.
     pub files: Vec<InputFile>,
     /// How much was looked at.
@@ -127,10 +129,10 @@ impl Counts {
     }
 }
 
-/// What makes two findings one cause: the line to blame, or else the finding itself.
+/// What makes two findings one cause: the line to blame and for what, or else the finding itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CauseKey {
-    Place(Span),
+    Place(Span, String),
     Text(String),
     Finding(String),
 }
@@ -138,7 +140,10 @@ pub(crate) enum CauseKey {
 /// The cause of a finding.
 pub(crate) fn cause_key(finding: &Finding) -> CauseKey {
     match &finding.cause {
-        Some(note) => note.span.map_or_else(|| CauseKey::Text(note.text.clone()), CauseKey::Place),
+        Some(note) => match note.span {
+            Some(span) => CauseKey::Place(span, note.text.clone()),
+            None => CauseKey::Text(note.text.clone()),
+        },
         None => CauseKey::Finding(finding.fingerprint.clone()),
     }
 }

@@ -143,7 +143,7 @@ fn push_distinct(findings: &mut Vec<Finding>, finding: Finding) {
 pub(super) fn stop_words(stop: Stop) -> (String, &'static str) {
     match stop {
         Stop::Nodes(limit) => (format!("the sets needed more than {limit} nodes"), "--limit-nodes"),
-        Stop::Steps(limit) => (format!("the search took more than {limit} steps"), "--limit-steps"),
+        Stop::Steps(limit) => (format!("the search took more than {limit} rounds"), "--limit-rounds"),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::judge::Judge;
 use super::{Note, Remedy, presence};
 use crate::claim::{Claim, Statement};
-use crate::engine::{Cut, Journey, Place, Query, RuleRef, Witness, rule_size};
+use crate::engine::{Cut, Place, Query, RuleRef, Witness, rule_size};
 use crate::header::Packet;
 use crate::model::{Action, InterfaceId, Network, NodeId, Test};
 use crate::replay::filter::{Decider, Ruling};
@@ -126,9 +126,8 @@ fn rule_name(network: &Network, place: RuleRef) -> String {
 }
 
 /// What would close a finding, and which positive claims it would break.
-pub(super) fn remedies(judge: &Judge<'_>, blamed: &Blame, last: &Journey) -> Vec<Remedy> {
+pub(super) fn remedies(judge: &Judge<'_>, blamed: &Blame, packet: &Packet) -> Vec<Remedy> {
     let network = judge.network;
-    let packet = &last.packet;
     match *blamed {
         Blame::Rule(rule) => {
             let is_default = network.filter(rule.filter).chains[rule.chain].rules.len() == rule.rule;
@@ -138,7 +137,12 @@ pub(super) fn remedies(judge: &Judge<'_>, blamed: &Blame, last: &Journey) -> Vec
                 format!("delete {}, or narrow it until it leaves out {packet}", rule_name(network, rule))
             };
             let cut = Cut { closed: vec![rule], ..Cut::default() };
-            vec![Remedy { text, span: Some(rule_span(network, rule)), breaks: broken_by(judge, &cut) }]
+            vec![Remedy {
+                text,
+                span: Some(rule_span(network, rule)),
+                breaks: broken_by(judge, &cut),
+                checked: true,
+            }]
         }
         Blame::Hop(from, to) => {
             let cut = Cut { hops: vec![(from, to)], ..Cut::default() };
@@ -148,11 +152,11 @@ pub(super) fn remedies(judge: &Judge<'_>, blamed: &Blame, last: &Journey) -> Vec
                 network.interface(from).name,
                 network.interface(to).name
             );
-            vec![Remedy { text, span: blamed.span(network), breaks: broken_by(judge, &cut) }]
+            vec![Remedy { text, span: blamed.span(network), breaks: broken_by(judge, &cut), checked: true }]
         }
         Blame::Input(id) => {
             let text = format!("give {} a policy with a default that denies", network.node(id).name);
-            vec![Remedy { text, span: blamed.span(network), breaks: Vec::new() }]
+            vec![Remedy { text, span: blamed.span(network), breaks: Vec::new(), checked: false }]
         }
         Blame::Standing(_) => Vec::new(),
     }
@@ -167,6 +171,13 @@ fn broken_by(judge: &Judge<'_>, cut: &Cut) -> Vec<String> {
         Statement::Isolated(_) | Statement::Confined(_) | Statement::OnlyVia(_) => false,
     };
     judge.claims.iter().filter(breaks).map(|claim| claim.id.value.clone()).collect()
+}
+
+/// The position of the way that the blamed rule lets through; of the last, if it is no rule.
+pub(super) fn passing(network: &Network, blamed: &Blame, ways: &[&Branch]) -> Option<usize> {
+    let Blame::Rule(place) = *blamed else { return ways.len().checked_sub(1) };
+    let lets = |decision: &Decision| permitting_rule(network, decision) == Some(place);
+    ways.iter().position(|way| way.hops.iter().any(|hop| hop.decisions.iter().any(lets)))
 }
 
 /// A later rule of the same chain that denies the same packet, and so never sees it.

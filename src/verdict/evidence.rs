@@ -35,8 +35,10 @@ pub(super) fn of_violation(judge: &Judge<'_>, claim: &Claim, query: &Query, witn
     let ways: Vec<&Branch> = chosen_ways(&walked, last.arrives);
     let blamed = blame::of(judge, witness, &ways);
     let mut finding = finding(judge, claim, query, witness, &ways, &blamed);
-    finding.remedies = blame::remedies(judge, &blamed, last);
-    finding.looked_closed = blame::looked_closed(judge.network, &blamed, &last.packet, &ways);
+    let passing = blame::passing(judge.network, &blamed, &ways);
+    let packet = passing.and_then(|leg| witness.journeys.get(leg)).map_or(&last.packet, |one| &one.packet);
+    finding.remedies = blame::remedies(judge, &blamed, packet);
+    finding.looked_closed = blame::looked_closed(judge.network, &blamed, packet, &ways);
     Evidence::Confirmed { finding: Box::new(finding), blame: blamed }
 }
 
@@ -261,12 +263,19 @@ pub(super) fn replay_place(place: Place) -> replay::Place {
 
 /// A note about a target on which a sender puts packets itself.
 pub(super) fn standing_note(network: &Network, place: Place) -> Note {
-    let span = match place {
-        Place::Node(id) => network.node(id).span,
-        Place::Segment(id) => network.segment(id).span,
+    let name = place_name(network, place);
+    let text = format!("the sender is attached to {name} itself");
+    let Place::Segment(id) = place else {
+        let Place::Node(id) = place else { return Note { text, span: None } };
+        return Note { text, span: Some(network.node(id).span) };
     };
-    Note {
-        text: format!("the sender is attached to {} itself", place_name(network, place)),
-        span: Some(span),
+    let segment = network.segment(id);
+    let (Transit::Known(crossed) | Transit::Unknown(crossed, _)) = &segment.transit;
+    // Of a segment with many lines that one is to blame which leads abroad.
+    match crossed.first().filter(|_| segment.ports.len() + segment.attached.len() > 2) {
+        Some(line) => {
+            Note { text: format!("{text}, and this line carries it abroad"), span: Some(line.span) }
+        }
+        None => Note { text, span: Some(segment.span) },
     }
 }

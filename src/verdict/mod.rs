@@ -122,6 +122,9 @@ pub struct Remedy {
     pub span: Option<Span>,
     /// Claims that would then break, by id.
     pub breaks: Vec<String>,
+    /// Whether every `reachable` claim was asked again in the network so changed. The others forbid, and a change that only
+    /// closes breaks none of them.
+    pub checked: bool,
 }
 
 /// Who sends a packet of a counterexample.
@@ -161,7 +164,7 @@ pub struct Hop {
     pub place: String,
     /// Whether it is a segment.
     pub is_segment: bool,
-    /// The countries that it is in or crosses; empty if that is not known.
+    /// The countries that it is in or crosses, `?` last if there may be others; empty if none is known.
     pub countries: Vec<String>,
     /// The in-interface, if the packet came in on one.
     pub incoming: Option<String>,

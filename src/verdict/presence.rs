@@ -77,9 +77,9 @@ fn conclude(reachable: &Reachable, pairs: usize, ruling: &mut Ruling) {
     } else {
         ruling.verdict = Some(Verdict::Holds);
         ruling.summary = format!("{from} reaches {to} and gets an answer");
+        let subject = if pairs == 1 { "the one pair".to_owned() } else { format!("each of {pairs} pairs") };
         let text = format!(
-            "each of {pairs} pairs has a request that arrives and an answer that comes back, whatever \
-             the network chooses"
+            "{subject} has a request that arrives and an answer that comes back, whatever the network chooses"
         );
         ruling.proof.push(Note { text, span: None });
     }

@@ -38,19 +38,28 @@ fn coverage(absence: &Absence<'_>, query: &Query) -> String {
     };
     if absence.honest {
         return format!(
-            "every packet that one of {} honest senders within sends to an address within, on every path, forged \
-             neighbours included",
-            query.honest.len()
+            "every packet that one of {} within sends to an address within, on every path, forged neighbours \
+             included",
+            number(query.honest.len(), "honest sender")
         );
     }
     let (nodes, segments) = count(&query.footholds);
     let (to_nodes, to_segments) = count(&query.targets);
     format!(
-        "every packet, of both families and with any source address, that can be sent from {nodes} nodes and \
-         {segments} segments of `{}`, on every path to {to_nodes} nodes and {to_segments} segments of `{}`",
+        "every packet, of both families and with any source address, that can be sent from {} and {} of `{}`, on \
+         every path to {} and {} of `{}`",
+        number(nodes, "node"),
+        number(segments, "segment"),
         absence.from.text,
+        number(to_nodes, "node"),
+        number(to_segments, "segment"),
         absence.to.words()
     )
+}
+
+/// A number with its noun.
+fn number(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 /// What ended packets, in words, with the place.

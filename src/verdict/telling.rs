@@ -73,7 +73,8 @@ fn told(network: &Network, hop: ToldHop, opening: Option<Span>) -> Hop {
     }
 }
 
-/// The countries of a place, sorted; for a segment those of its ends and of its lines.
+/// The countries of a place, sorted; for a segment those of its ends and of its lines, and `?` at the end if it may cross
+/// others, too.
 fn countries(network: &Network, place: replay::Place) -> Vec<String> {
     let of_node = |id: crate::model::NodeId| {
         let site = network.node(id).site?;
@@ -88,7 +89,11 @@ fn countries(network: &Network, place: replay::Place) -> Vec<String> {
                 ends.filter_map(|i| of_node(network.interface(*i).node)).collect();
             let (Transit::Known(lines) | Transit::Unknown(lines, _)) = &segment.transit;
             all.extend(lines.iter().map(|code| code.value.clone()));
-            all.into_iter().collect()
+            let mut all: Vec<String> = all.into_iter().collect();
+            // Some are known, and there may be more.
+            let more = matches!(segment.transit, Transit::Unknown(..)) && !all.is_empty();
+            all.extend(more.then(|| "?".to_owned()));
+            all
         }
     }
 }

@@ -58,7 +58,7 @@ fn network(config: &str, more: &str) -> Result<Network, String> {
     let mut sources = SourceMap::default();
     let id = sources.add("topology.yaml", text);
     let loader = Loader::new(path(""), 1 << 20);
-    match isoaudit::input::read_source(&mut sources, &loader, id) {
+    match isoaudit::input::read_source(&mut sources, &loader, id, &Default::default()) {
         Ok(description) => Ok(description.network),
         Err(found) => {
             let errors = found.sorted().into_iter().map(|error| {

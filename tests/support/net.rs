@@ -108,6 +108,7 @@ impl Net {
             name,
             span: nowhere(),
             addresses: addresses.iter().map(address).collect(),
+            labels: Vec::new(),
             zone: None,
             vrf: None,
             vlan: None,

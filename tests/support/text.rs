@@ -38,7 +38,7 @@ pub(crate) fn read(seed: u64, directory: &Path) -> Result<Description, String> {
     std::fs::write(root.join("lists.rules"), &policies).unwrap();
     let mut sources = SourceMap::default();
     let loader = Loader::new(&root, 1 << 20);
-    input::read(&mut sources, &loader, Path::new("topology.yaml")).map_err(|found| {
+    input::read(&mut sources, &loader, Path::new("topology.yaml"), &Default::default()).map_err(|found| {
         let each = found.sorted().into_iter().map(|d| {
             let place = d.span.map(|span| sources.place(span)).unwrap_or_default();
             format!("{place}: {}\n", d.message)

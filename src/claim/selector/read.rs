@@ -341,7 +341,9 @@ impl<'t> Reader<'t, '_> {
         };
         let nodes = self.network.nodes.iter().flat_map(|node| node.labels.iter());
         let zones = self.network.zones.iter().flat_map(|zone| zone.labels.iter());
-        let known: Vec<String> = nodes.chain(zones).map(|(key, value)| format!("{key}={value}")).collect();
+        let interfaces = self.network.interfaces.iter().flat_map(|interface| interface.labels.iter());
+        let all = nodes.chain(interfaces).chain(zones);
+        let known: Vec<String> = all.map(|(key, value)| format!("{key}={value}")).collect();
         self.lookup("label", value, known.iter().map(String::as_str))?;
         Some(Expr::Label(key.to_owned(), word.to_owned()))
     }

@@ -288,7 +288,11 @@ impl<N: Names> Work<'_, '_, N> {
         let ended = match self.as_of {
             Some(as_of) if date >= as_of => return None,
             Some(as_of) => {
-                let text = format!("rule `{name}` of `policy {}` ended on {date}", self.policy.name.value);
+                let policy = self.policy.name.value;
+                let text = format!(
+                    "rule `{name}` of `policy {policy}` ended on {date}, before {as_of}: no verdict relies on its \
+                     being in force, or on its being gone"
+                );
                 self.ledger.push(LedgerEntry { text, span: Some(day.span) });
                 Some(as_of)
             }

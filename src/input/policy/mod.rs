@@ -8,7 +8,8 @@
 //!   stated default.
 //! - `from` and `to` are addresses; `zone` behind `from` is that of the in-interface, behind `to` that of the
 //!   out-interface. `in` and `out` name interfaces exactly, `vrf` is that of the in-interface. `label` stands
-//!   for the addresses of the nodes that have it. A set is any of its members; `not` is everything else, of both
+//!   for the addresses of the nodes and of the interfaces that have it.
+//!   A set is any of its members; `not` is everything else, of both
 //!   families.
 //! - `self` chooses the chain: rules `to self` are asked before local delivery, rules `from self` for what the
 //!   device itself sends, the others for what it forwards. See [`Part`].
@@ -18,8 +19,9 @@
 //! - `state` asks for the state of the connection. A policy without any such clause begins with a rule
 //!   `established` that lets established packets and the ICMP errors about them pass; one with a `state` clause
 //!   has only the rules that it writes. What a rule allows opens a connection, unless it says `stateless`.
-//! - `until` ends a rule behind its day, which is not known unless somebody says which day it is. `log` and
-//!   `comment` change nothing.
+//! - `until` ends a rule behind its day. Nobody asks the clock: without a day (`--as-of`), and behind the rule's own, it is
+//!   not known whether the rule is in force, for a device may keep it or have dropped it; a rule that has ended is in the
+//!   ledger of the report, too. On its day and before, it is in force. `log` and `comment` change nothing.
 //! - `nat` blocks are read and checked; what they do is not known yet.
 
 mod address;

@@ -24,14 +24,14 @@ pub trait Names {
     /// The interfaces of the nodes that use the policy.
     fn interface_names(&self, policy: &str) -> Vec<&str>;
 
-    /// The addresses that nodes with a label own; `None` if no node has the label.
+    /// The addresses that nodes with a label own, and interfaces with it; `None` if nothing has the label.
     fn labelled(&self, key: &str, value: &str) -> Option<Vec<AddressRange>>;
 
-    /// Whether nodes with a label may own more addresses than [`Names::labelled`] tells, because they come from the
+    /// Whether what has a label may own more addresses than [`Names::labelled`] tells, because they come from the
     /// nodes' own files.
     fn label_is_open(&self, key: &str, value: &str) -> bool;
 
-    /// Every label of a node, as `key=value`.
+    /// Every label of a node or an interface, as `key=value`.
     fn label_names(&self) -> Vec<String>;
 
     /// Adds something that is not known to the network, and numbers it.

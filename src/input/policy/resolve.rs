@@ -260,14 +260,15 @@ impl<N: Names> Resolver<'_, '_, N> {
             let label = format!("{}={}", key.value, value.value);
             let known = self.names.label_names();
             let help = suggest(&label, known.iter().map(String::as_str));
-            let help = help.unwrap_or_else(|| "a label of a policy is that of nodes".to_owned());
-            self.error(Code::UnknownName, span, format!("no node has the label `{label}`"), Some(help));
+            let help =
+                help.unwrap_or_else(|| "a label of a policy is that of nodes and interfaces".to_owned());
+            self.error(Code::UnknownName, span, format!("nothing has the label `{label}`"), Some(help));
             return None;
         };
         let mut parts = vec![Meaning::Ranges(ranges)];
         if self.names.label_is_open(key.value, value.value) {
             let unknown = Unknown {
-                what: format!("which addresses the nodes labelled {}={} have in all", key.value, value.value),
+                what: format!("which addresses what is labelled {}={} has in all", key.value, value.value),
                 span: Some(span),
                 settle: "the addresses themselves in place of the label".to_owned(),
             };

@@ -1,10 +1,13 @@
 //! From a description to the network and its claims.
 
 use super::{Folder, messages};
+use crate::claim::selector::Expr;
 use crate::claim::{Door, Statement};
 use crate::diag::Diagnostics;
-use crate::input::{Description, read, read_source};
-use crate::model::{Action, Antispoof, Assumption, Existence, NodeId};
+use crate::header::AddressRange;
+use crate::input::policy::Date;
+use crate::input::{Description, Options, read, read_source};
+use crate::model::{Action, Antispoof, Assumption, Existence, NodeId, Test};
 use crate::source::SourceMap;
 use std::path::Path;
 
@@ -62,7 +65,7 @@ fn folder(name: &str) -> Folder {
 fn describe(name: &str) -> (Description, SourceMap) {
     let folder = folder(name);
     let mut sources = SourceMap::default();
-    let description = read(&mut sources, &folder.loader(), Path::new("t.yaml"));
+    let description = read(&mut sources, &folder.loader(), Path::new("t.yaml"), &Options::default());
     let description = description.unwrap_or_else(|found| panic!("{:#?}", messages(found, &sources)));
     (description, sources)
 }
@@ -123,7 +126,8 @@ fn a_description_may_come_from_a_pipe() {
     let folder = folder("pipe");
     let mut sources = SourceMap::default();
     let source = sources.add("<stdin>", TOPOLOGY);
-    let Description { network, claims, .. } = read_source(&mut sources, &folder.loader(), source).unwrap();
+    let Description { network, claims, .. } =
+        read_source(&mut sources, &folder.loader(), source, &Options::default()).unwrap();
     assert_eq!((network.name.as_str(), network.nodes.len() > 3, claims.len()), ("region", true, 3));
     let resolved = crate::input::resolve_source(&mut sources, &folder.loader(), source).unwrap();
     assert!(serde_yaml::to_string(&resolved).unwrap().contains("spare:"));
@@ -138,7 +142,7 @@ fn what_is_resolved_means_the_same() {
     let source = sources.add("resolved", text.clone());
     let again = crate::input::resolve_source(&mut sources, &folder.loader(), source).unwrap();
     assert_eq!(serde_yaml::to_string(&again).unwrap(), text);
-    let network = read_source(&mut sources, &folder.loader(), source).unwrap().network;
+    let network = read_source(&mut sources, &folder.loader(), source, &Options::default()).unwrap().network;
     let (original, _) = describe("original");
     let facts = |network: &crate::model::Network| {
         let node = |node: &crate::model::Node| {
@@ -169,7 +173,8 @@ fn errors_of_policies_claims_and_names_come_together() {
     let folder =
         Folder::new("together", &[("t.yaml", &text), ("more/border.rules", &rules), ("more/oob.yaml", OOB)]);
     let mut sources = SourceMap::default();
-    let found: Diagnostics = read(&mut sources, &folder.loader(), Path::new("t.yaml")).unwrap_err();
+    let found: Diagnostics =
+        read(&mut sources, &folder.loader(), Path::new("t.yaml"), &Options::default()).unwrap_err();
     assert_eq!(
         messages(found, &sources),
         [
@@ -187,7 +192,8 @@ fn translations_leave_nothing_certain() {
     let files = [("t.yaml", TOPOLOGY), ("more/border.rules", &*rules), ("more/oob.yaml", OOB)];
     let folder = Folder::new("translations", &files);
     let mut sources = SourceMap::default();
-    let network = read(&mut sources, &folder.loader(), Path::new("t.yaml")).unwrap().network;
+    let network =
+        read(&mut sources, &folder.loader(), Path::new("t.yaml"), &Options::default()).unwrap().network;
     let fw = &network.nodes[0];
     for list in [&fw.input, &fw.forward, &fw.output] {
         let last = list.last().unwrap();
@@ -201,4 +207,51 @@ fn translations_leave_nothing_certain() {
     let possible = |node: &&crate::model::Node| matches!(node.existence, Existence::Possible(_));
     let doubles = network.nodes.iter().filter(possible).filter(|node| node.name.contains("fw"));
     assert_eq!(doubles.count(), 1, "on may, somebody with the addresses of fw sends anything");
+}
+
+#[test]
+fn the_day_reaches_the_policies() {
+    let rules = RULES.replace("rule out { allow", "rule out { allow until 2027-03-31");
+    assert_ne!(rules, RULES);
+    let files = [("t.yaml", TOPOLOGY), ("more/border.rules", &*rules), ("more/oob.yaml", OOB)];
+    let folder = Folder::new("day", &files);
+    let on = |day: Option<&str>| {
+        let mut sources = SourceMap::default();
+        let options = Options { as_of: day.map(|day| Date::read(day).unwrap()) };
+        let network = read(&mut sources, &folder.loader(), Path::new("t.yaml"), &options).unwrap().network;
+        let doubts = network.unknowns.iter().filter(|unknown| unknown.what.contains("2027-03-31")).count();
+        let ended = network.ledger.iter().filter(|entry| entry.text.contains("ended on 2027-03-31"));
+        let places: Vec<String> = ended.map(|entry| sources.place(entry.span.unwrap())).collect();
+        (doubts > 0, places.len())
+    };
+    assert_eq!(on(None), (true, 0));
+    assert_eq!(on(Some("2027-03-31")), (false, 0));
+    assert_eq!(on(Some("2027-04-01")), (true, 1));
+}
+
+#[test]
+fn labels_of_interfaces_reach_selectors_and_policies() {
+    let text = TOPOLOGY
+        .replace("e1: { ipv4: 192.0.2.1/30,", "e1: { ipv4: 192.0.2.1/30, labels: { feed: east },")
+        .replace("isolated: { from: \"jurisdiction:CN\"", "isolated: { from: \"label:feed=east\"");
+    let rules = RULES.replace("to zone wan", "to label feed=east");
+    let files = [("t.yaml", &*text), ("more/border.rules", &*rules), ("more/oob.yaml", OOB)];
+    let folder = Folder::new("labels", &files);
+    let mut sources = SourceMap::default();
+    let read = read(&mut sources, &folder.loader(), Path::new("t.yaml"), &Options::default());
+    let description = read.map_err(|found| messages(found, &sources)).unwrap();
+    let network = &description.network;
+    let labels: Vec<_> = network.interfaces.iter().filter(|one| !one.labels.is_empty()).collect();
+    assert_eq!(labels.len(), 1);
+    assert_eq!((labels[0].name.as_str(), labels[0].addresses.len()), ("e1", 1));
+    let Statement::Isolated(claim) = &description.claims[0].statement else { panic!() };
+    assert!(matches!(&claim.from.expr, Expr::Label(key, value) if key == "feed" && value == "east"));
+    // In the policy it is the address of that interface alone.
+    let own = AddressRange::single("192.0.2.1".parse().unwrap());
+    let rules = network.filters.iter().flat_map(|filter| &filter.chains).flat_map(|chain| &chain.rules);
+    let tests = rules.filter(|rule| rule.name == "out").flat_map(|rule| &rule.matches);
+    let found = tests.filter(|one| one.test == Test::Destination(vec![own])).count();
+    assert!(found > 0);
+    let resolved = crate::input::resolve(&mut sources, &folder.loader(), Path::new("t.yaml")).unwrap();
+    assert!(serde_yaml::to_string(&resolved).unwrap().contains("feed: east"));
 }

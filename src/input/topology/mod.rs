@@ -15,6 +15,7 @@ pub(crate) use schema::schema;
 
 use crate::claim::Claim;
 use crate::diag::{Code, Diagnostics};
+use crate::input::Options;
 use crate::model::Network;
 use crate::model::build::NetworkBuilder;
 use crate::source::{Loader, SourceMap};
@@ -43,6 +44,7 @@ pub(crate) fn read(
     mut found: Diagnostics,
     sources: &mut SourceMap,
     loader: &Loader,
+    options: &Options,
 ) -> Result<(Network, Vec<Claim>, Diagnostics), Diagnostics> {
     // A file that could not be read may have declared anything.
     let is_lost = |code| matches!(code, Code::File | Code::NoInput | Code::Syntax | Code::Limit);
@@ -54,7 +56,8 @@ pub(crate) fn read(
     let mut later = Diagnostics::default();
     let configs = lower::Configs::read(&merged, &nodes, sources, loader, &mut later);
     let mut of_policies = Diagnostics::default();
-    let policies = lower::Policies::read(&merged, &nodes, &configs, sources, loader, &mut of_policies);
+    let policies = lower::Policies::new(&nodes, options.as_of);
+    let policies = policies.read(&merged, &nodes, &configs, sources, loader, &mut of_policies);
     let (filters, rules_lost) = (policies.filters.clone(), of_policies.has_errors());
     later.append(of_policies);
     let network = build(&merged, &nodes, policies, &configs, &mut later);

@@ -126,6 +126,7 @@ object! {
     Interface ("an interface", "interface") {
         ipv4: Many<'t, InterfaceAddress<false>> = "ipv4", optional, "its IPv4 addresses, each with a length";
         ipv6: Ipv6<'t> = "ipv6", optional, "its IPv6 addresses, each with a length, or `off`";
+        labels: Labels<'t> = "labels", optional, "words for selectors, by key";
         zone: Name<'t> = "zone", optional, "its zone";
         vlan: Name<'t> = "vlan", optional, "the VLAN of a tagged sub-interface, or of a switch's own address";
         vrf: Name<'t> = "vrf", optional, "its routing table, if it is not the main one";

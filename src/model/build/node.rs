@@ -181,6 +181,7 @@ fn make_interface(work: &mut Work, node: NodeId, mut spec: InterfaceSpec) {
     let addresses = own.map(|address| Address { net: address.net, span: address.span }).collect();
     let interface = &mut work.network.interfaces[id.index()];
     interface.addresses = addresses;
+    interface.labels.clone_from(&spec.labels);
     interface.zone = zone.map(ZoneId::at);
     interface.vrf = vrf.map(VrfId::at);
     interface.ingress = std::mem::take(&mut spec.ingress);

@@ -88,6 +88,7 @@ pub(super) fn add_doubles(work: &mut Work) {
             interface.addresses = own.addresses;
             interface.ipv6 = own.ipv6;
             (interface.zone, interface.vrf, interface.vlan) = (own.zone, own.vrf, own.vlan);
+            interface.labels = own.labels;
             work.attach(twin, segment);
         }
     }

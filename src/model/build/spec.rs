@@ -176,6 +176,8 @@ pub struct InterfaceSpec {
     pub addresses: Vec<AddressSpec>,
     /// Whether IPv6 runs on it, if the interface says so itself (`ipv6: off`).
     pub ipv6: Option<Spanned<bool>>,
+    /// Key and value, in the order written.
+    pub labels: Vec<(String, String)>,
     /// The name of its zone.
     pub zone: Option<Spanned<String>>,
     /// The name of its VRF; `None` is the main table.
@@ -211,6 +213,7 @@ impl InterfaceSpec {
             name,
             addresses: Vec::new(),
             ipv6: None,
+            labels: Vec::new(),
             zone: None,
             vrf: None,
             vlan: None,

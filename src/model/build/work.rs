@@ -120,6 +120,7 @@ impl Work {
             name,
             span,
             addresses: Vec::new(),
+            labels: Vec::new(),
             zone: None,
             vrf: None,
             vlan: None,

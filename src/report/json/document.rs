@@ -68,6 +68,7 @@ pub(super) struct CountsJson {
 pub(super) struct Topology<'a> {
     name: &'a str,
     input: &'a str,
+    as_of: Option<&'a str>,
     verdict: &'static str,
     counts: CountsJson,
     files: Vec<File<'a>>,
@@ -158,6 +159,7 @@ pub(super) fn topology<'a>(report: &'a Report, sources: &'a SourceMap) -> Topolo
     Topology {
         name: &report.topology,
         input: &report.input,
+        as_of: report.as_of.as_deref(),
         verdict: own.verdict().word(),
         counts: counts(&own),
         files: report.files.iter().map(|file| File { name: &file.name, bytes: file.bytes }).collect(),

@@ -109,10 +109,9 @@ fn remedies(remedies: &[Remedy], context: &Context<'_>) -> String {
         return String::new();
     }
     let lead = if remedies.len() == 1 { "this closes it" } else { "any one of these closes it" };
-    let claims = context.report.judgements.len();
-    let checked =
-        if claims == 1 { "re-checked".to_owned() } else { format!("re-checked against all {claims} claims") };
-    let title = format!("{lead} ({checked}):");
+    let all = remedies.iter().all(|remedy| remedy.checked);
+    let checked = if all { " (re-checked against every `reachable` claim)" } else { "" };
+    let title = format!("{lead}{checked}:");
     let mut out = format!("   {}\n", look.paint(Tone::Strong, &title));
     let places: Vec<String> = remedies
         .iter()
@@ -152,7 +151,11 @@ fn footer(finding: &Finding, elsewhere: Option<&str>, context: &Context<'_>) -> 
         out.push_str(&note("same cause", text.trim_start_matches("; "), look));
     }
     let marked = finding.legs.iter().flat_map(|leg| &leg.hops).flat_map(|hop| &hop.steps).any(|s| s.opening);
-    if let Some(cause) = finding.cause.as_ref().filter(|_| elsewhere.is_none() && !marked) {
+    if let Some(cause) = finding
+        .cause
+        .as_ref()
+        .filter(|_| elsewhere.is_none() && !marked && context.judgement.findings.len() == 1)
+    {
         out.push_str(&note("cause", &context.page.with_place(&cause.text, cause.span), look));
     }
     for choice in &finding.choices {

@@ -9,6 +9,7 @@ use crate::verdict::{Finding, Hop, Leg, Sender};
 pub(super) fn command(finding: &Finding, report: &Report) -> Vec<String> {
     let Some((last, before)) = finding.legs.split_last() else { return Vec::new() };
     let mut words = vec![format!("isoaudit trace {}", shell(&report.input))];
+    words.extend(report.as_of.iter().map(|day| format!("--as-of {day}")));
     for leg in before {
         words.push(format!("--after {}", shell(&packet_words(leg))));
     }

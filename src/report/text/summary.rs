@@ -64,7 +64,11 @@ pub(super) fn counts(counts: &Counts, look: &Look) -> String {
     };
     let parts = [
         toned(Tone::Bad, counts.violated, format!("{} violated{causes}", counts.violated)),
-        toned(Tone::Good, counts.holds, format!("{} hold", counts.holds)),
+        toned(
+            Tone::Good,
+            counts.holds,
+            format!("{} {}", counts.holds, if counts.holds == 1 { "holds" } else { "hold" }),
+        ),
         toned(Tone::Open, counts.undetermined, format!("{} undetermined", counts.undetermined)),
         toned(Tone::Open, counts.vacuous, format!("{} vacuous", counts.vacuous)),
     ];

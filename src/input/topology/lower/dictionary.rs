@@ -6,6 +6,7 @@ use crate::header::AddressRange;
 use crate::input::policy::Names;
 use crate::input::topology::merge::Merged;
 use crate::input::topology::settle::Settled;
+use crate::input::topology::syntax::Interface;
 use crate::input::topology::variant::Ipv6;
 use crate::model::{Unknown, UnknownId, VrfId, ZoneId};
 use std::collections::{BTreeMap, HashMap};
@@ -18,9 +19,26 @@ pub(super) struct Words<'m, 't> {
     vrfs: Vec<&'t str>,
     zone_ids: HashMap<&'t str, ZoneId>,
     vrf_ids: HashMap<&'t str, VrfId>,
-    /// The nodes that have a label, by key and value.
-    labels: BTreeMap<(&'t str, &'t str), Vec<usize>>,
+    /// What has a label, by key and value.
+    labels: BTreeMap<(&'t str, &'t str), Vec<Labelled<'m, 't>>>,
     configs: &'m Configs,
+}
+
+/// What has a label.
+#[derive(Clone, Copy)]
+enum Labelled<'m, 't> {
+    /// The node at this position.
+    Node(usize),
+    /// An interface of the node at this position.
+    Interface(usize, &'m Interface<'t>),
+}
+
+impl Labelled<'_, '_> {
+    fn node(self) -> usize {
+        match self {
+            Labelled::Node(node) | Labelled::Interface(node, _) => node,
+        }
+    }
 }
 
 impl<'m, 't> Words<'m, 't> {
@@ -31,10 +49,17 @@ impl<'m, 't> Words<'m, 't> {
     ) -> Words<'m, 't> {
         let zones: Vec<&str> = merged.zones.iter().map(|entry| entry.name.value).collect();
         let vrfs: Vec<&str> = merged.vrfs.iter().map(|entry| entry.name.value).collect();
-        let mut labels: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        let mut labels: BTreeMap<_, Vec<Labelled<'m, 't>>> = BTreeMap::new();
         for (position, node) in nodes.iter().enumerate() {
             for (key, value) in node.labels() {
-                labels.entry((key.value, value.value)).or_default().push(position);
+                labels.entry((key.value, value.value)).or_default().push(Labelled::Node(position));
+            }
+            let interfaces = node.node.interfaces.iter().flat_map(|map| &map.entries);
+            for interface in interfaces.filter_map(|named| named.value.as_ref()) {
+                for (key, value) in interface.labels.iter().flat_map(|labels| &labels.0) {
+                    let labelled = Labelled::Interface(position, interface);
+                    labels.entry((key.value, value.value)).or_default().push(labelled);
+                }
             }
         }
         Words {
@@ -48,19 +73,27 @@ impl<'m, 't> Words<'m, 't> {
         }
     }
 
-    fn addresses(&self, node: usize) -> Vec<AddressRange> {
-        let interfaces = self.nodes[node].node.interfaces.iter().flat_map(|map| &map.entries);
-        let mut addresses: Vec<IpAddr> = Vec::new();
-        for interface in interfaces.filter_map(|named| named.value.as_ref()) {
-            addresses
-                .extend(interface.ipv4.iter().flat_map(|many| &many.items).map(|net| net.0.value.addr()));
-            if let Some(Ipv6::Addresses(many)) = &interface.ipv6 {
-                addresses.extend(many.items.iter().map(|net| net.0.value.addr()));
+    /// The addresses of what has a label, as far as they are described or, for a node, dumped.
+    fn addresses(&self, labelled: Labelled<'_, '_>) -> Vec<AddressRange> {
+        let addresses: Vec<IpAddr> = match labelled {
+            Labelled::Interface(_, interface) => addresses(interface),
+            Labelled::Node(node) => {
+                let interfaces = self.nodes[node].node.interfaces.iter().flat_map(|map| &map.entries);
+                let described = interfaces.filter_map(|named| named.value.as_ref()).flat_map(addresses);
+                described.chain(self.configs.addresses(node)).collect()
             }
-        }
-        addresses.extend(self.configs.addresses(node));
+        };
         addresses.into_iter().map(AddressRange::single).collect()
     }
+}
+
+fn addresses(interface: &Interface<'_>) -> Vec<IpAddr> {
+    let mut found: Vec<IpAddr> =
+        interface.ipv4.iter().flat_map(|many| &many.items).map(|net| net.0.value.addr()).collect();
+    if let Some(Ipv6::Addresses(many)) = &interface.ipv6 {
+        found.extend(many.items.iter().map(|net| net.0.value.addr()));
+    }
+    found
 }
 
 /// The names for the policies of one file.
@@ -118,14 +151,14 @@ impl Names for FileNames<'_, '_, '_> {
     }
 
     fn labelled(&self, key: &str, value: &str) -> Option<Vec<AddressRange>> {
-        let nodes = self.words.labels.get(&(key, value))?;
-        Some(nodes.iter().flat_map(|node| self.words.addresses(*node)).collect())
+        let labelled = self.words.labels.get(&(key, value))?;
+        Some(labelled.iter().flat_map(|one| self.words.addresses(*one)).collect())
     }
 
     fn label_is_open(&self, key: &str, value: &str) -> bool {
-        let nodes = self.words.labels.get(&(key, value)).into_iter().flatten();
-        let dumped = |node: &usize| self.words.nodes[*node].node.config.as_ref();
-        nodes.filter_map(dumped).any(|config| config.addresses.is_some())
+        let labelled = self.words.labels.get(&(key, value)).into_iter().flatten();
+        let dumped = |one: &Labelled<'_, '_>| self.words.nodes[one.node()].node.config.as_ref();
+        labelled.filter_map(dumped).any(|config| config.addresses.is_some())
     }
 
     fn label_names(&self) -> Vec<String> {

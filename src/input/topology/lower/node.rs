@@ -68,6 +68,7 @@ fn interface(settled: &Settled<'_, '_>, named: &Named<'_, Interface<'_>>) -> Int
         Some(Ipv6::Addresses(many)) => spec.addresses.extend(many.items.iter().map(|net| address(net.0))),
         None => {}
     }
+    spec.labels = value.labels.as_ref().map_or(Vec::new(), |labels| texts(&labels.0));
     spec.zone = owned_name(value.zone);
     spec.vrf = owned_name(value.vrf);
     spec.vlan = owned_name(value.vlan);

@@ -4,7 +4,9 @@ use super::config::Configs;
 use super::dictionary::{FileNames, Words};
 use super::load;
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::input::policy::{File, Lowerer, Part, check_list, filters_output, nats_without_policy, parse};
+use crate::input::policy::{
+    Date, File, Lowerer, Part, check_list, filters_output, nats_without_policy, parse,
+};
 use crate::input::topology::include::relative_to;
 use crate::input::topology::merge::Merged;
 use crate::input::topology::settle::Settled;
@@ -61,11 +63,19 @@ pub(crate) struct Policies {
     pub(crate) ledger: Vec<LedgerEntry>,
     /// By the position of the node.
     pub(crate) bound: Vec<Bound>,
+    /// The day for which `until` is judged.
+    as_of: Option<Date>,
 }
 
 impl Policies {
+    /// No policy yet.
+    pub(crate) fn new(nodes: &[Settled<'_, '_>], as_of: Option<Date>) -> Policies {
+        Policies { bound: nodes.iter().map(Bound::of).collect(), as_of, ..Policies::default() }
+    }
+
     /// Reads every policy that is named.
     pub(crate) fn read(
+        mut self,
         merged: &Merged<'_>,
         nodes: &[Settled<'_, '_>],
         configs: &Configs,
@@ -73,8 +83,6 @@ impl Policies {
         loader: &Loader,
         out: &mut Diagnostics,
     ) -> Policies {
-        let bound = nodes.iter().map(Bound::of).collect();
-        let mut policies = Policies { bound, ..Policies::default() };
         let mut by_file: Vec<(PathBuf, Vec<Use>)> = Vec::new();
         let mut positions: HashMap<PathBuf, usize> = HashMap::new();
         for one in uses(merged, nodes, out) {
@@ -101,10 +109,10 @@ impl Policies {
             .collect();
         let words = Words::new(merged, nodes, configs);
         for ((file, own), (_, _, uses)) in parsed.into_iter().zip(&loaded) {
-            policies.file(&words, &file, own.has_errors(), uses, out);
+            self.file(&words, &file, own.has_errors(), uses, out);
             out.append(own);
         }
-        policies
+        self
     }
 
     /// Lowers the policies of one file. If that is `broken`, some may be missing that are not.
@@ -118,7 +126,7 @@ impl Policies {
     ) {
         warn_of_unused(file, uses, out);
         let mut names = FileNames::new(words, uses, &mut self.unknowns);
-        let mut lowerer = Lowerer::new(file, &mut names, None, out);
+        let mut lowerer = Lowerer::new(file, &mut names, self.as_of, out);
         let mut known: HashMap<&str, Option<FilterId>> = HashMap::new();
         let mut translated: HashMap<&str, Option<Unknown>> = HashMap::new();
         let mut translating = Vec::new();

@@ -1,6 +1,10 @@
 //! The real binary, in an environment of our own: exit codes, streams, formats, colours, help.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
 
+mod days;
+mod hostile;
+mod inputs;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
