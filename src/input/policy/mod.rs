@@ -22,7 +22,7 @@
 //! - `until` ends a rule behind its day. Nobody asks the clock: without a day (`--as-of`), and behind the rule's own, it is
 //!   not known whether the rule is in force, for a device may keep it or have dropped it; a rule that has ended is in the
 //!   ledger of the report, too. On its day and before, it is in force. `log` and `comment` change nothing.
-//! - `nat` blocks are read and checked; what they do is not known yet.
+//! - `nat` blocks are read and checked: which packets they may touch is known, and what becomes of those is not.
 
 mod address;
 pub mod ast;
@@ -45,5 +45,5 @@ pub use format::format;
 pub use list::check_list;
 pub use lower::{Lowered, Lowerer, Part, filters_output};
 pub use names::Names;
-pub use nat::nats_without_policy;
+pub use nat::{Touched, Translations, nats_without_policy};
 pub use parse::parse;
