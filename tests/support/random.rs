@@ -283,6 +283,7 @@ impl Maker {
         let interface = self.chance.pick(&self.net.network.node(node).interfaces);
         self.net.interface_mut(interface).vrf = Some(VrfId(0));
         let falls_through = self.fact(55, 25);
+        let bound = self.maybe_unknown(70);
         let by_vrf = self.net.node_mut(node);
         let (moved, kept) = by_vrf.tables[0].routes.drain(..).partition(|route| {
             matches!(&route.action, RouteAction::Send(hops) if hops.iter().all(|hop| hop.interface == interface))
@@ -291,6 +292,7 @@ impl Maker {
         by_vrf.tables.push(Table { name: "blue".to_owned(), routes: moved });
         let mut rule = lookup_rule(Lookup::Table(1));
         rule.incoming = Some(vec![interface]);
+        rule.bound = bound;
         rule.falls_through = falls_through;
         by_vrf.lookup.insert(0, rule);
     }
