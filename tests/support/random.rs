@@ -1,6 +1,6 @@
 //! Tiny networks by chance: everything that the model can say, in a few nodes.
 
-use super::net::{Net, chain, ip, lookup_rule, nowhere, prefix, ranges};
+use super::net::{Net, chain, ip, lookup_rule, nowhere, prefix, ranges, rule};
 use isoaudit::claim::Door;
 use isoaudit::header::{Family, Fragment, proto, tcp_flags};
 use isoaudit::model::{
@@ -351,7 +351,16 @@ impl Maker {
     fn filter(&mut self) -> FilterId {
         let tracks = self.chance.percent(55);
         let count = 1 + self.chance.below(3);
-        let chains: Vec<Chain> = (0..count).map(|index| self.chain(index, count, tracks)).collect();
+        let mut chains: Vec<Chain> = (0..count).map(|index| self.chain(index, count, tracks)).collect();
+        if tracks && self.chance.percent(50) {
+            // The usual device: what belongs to a connection passes first, and little else does.
+            for chain in &mut chains {
+                let states =
+                    self.chance.pick(&[vec![State::Established], vec![State::Established, State::Related]]);
+                chain.rules.insert(0, rule("established", vec![Test::State(states)], Action::Accept));
+                chain.policy = Some(Action::Drop);
+            }
+        }
         self.net.filter(tracks, chains)
     }
 
