@@ -154,7 +154,7 @@ impl Maker {
             let segment = self.chance.below(segments);
             self.attach(node, segment);
         }
-        if segments > 1 && self.chance.percent(12) {
+        if segments > 1 && self.chance.percent(18) {
             let unknown = self.unknown("whether the cable is there");
             let (one, two) = (self.chance.below(segments), self.chance.below(segments));
             if one != two {
@@ -258,7 +258,7 @@ impl Maker {
             1 => RouteAction::Unreachable,
             2 => RouteAction::Throw,
             _ => {
-                let hops = if self.chance.percent(20) { 2 } else { 1 };
+                let hops = if self.chance.percent(40) { 2 } else { 1 };
                 RouteAction::Send((0..hops).map(|_| self.next_hop(node, family)).collect())
             }
         }
@@ -399,7 +399,7 @@ impl Maker {
 
     fn condition(&mut self, tracks: bool, may_nest: bool) -> Match {
         let test = self.test(tracks, may_nest);
-        Match { test, negated: self.chance.percent(20), span: nowhere() }
+        Match { test, negated: self.chance.percent(25), span: nowhere() }
     }
 
     fn test(&mut self, tracks: bool, may_nest: bool) -> Test {
