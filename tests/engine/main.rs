@@ -8,6 +8,7 @@
 mod support;
 
 mod answers;
+mod tiny;
 mod witnesses;
 
 use isoaudit::claim::Door;
