@@ -8,6 +8,7 @@
 mod support;
 
 mod answers;
+mod connections;
 mod tiny;
 mod witnesses;
 
