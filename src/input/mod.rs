@@ -29,8 +29,7 @@ pub struct Description {
 /// What a reader may be told that no file says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The day for which `until` in policies is judged; never the clock's. A rule is in force up to its day. Behind it, and
-    /// without a day, it is not known whether the rule is in force; a rule that has ended is in the ledger, too.
+    /// The day behind which rules with an earlier `until` are in the ledger. It changes no verdict, and nobody asks the clock.
     pub as_of: Option<Date>,
 }
 
