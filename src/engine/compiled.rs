@@ -164,7 +164,7 @@ impl<'n> Compiled<'n> {
             let fibs: Vec<Fib> = chunk
                 .iter()
                 .map(|((id, _, reading), incoming)| {
-                    compile_fib(&mut space, shared.network.node(*id), *incoming, *reading)
+                    compile_fib(&mut space, shared.network, *id, *incoming, *reading)
                 })
                 .collect();
             (space, fibs)
@@ -424,7 +424,7 @@ impl View<'_> {
             return Arc::clone(known);
         }
         let network = self.compiled.network;
-        let fib = Arc::new(compile_fib(&mut self.space, network.node(node), incoming, self.reading));
+        let fib = Arc::new(compile_fib(&mut self.space, network, node, incoming, self.reading));
         self.tables.fibs.insert(key, Arc::clone(&fib));
         fib
     }
@@ -470,8 +470,13 @@ pub(super) const LINK_LOCAL_V6: ipnet::IpNet =
 /// Which of the routing rules of a node ask packets that came in there, as bits.
 fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> u64 {
     let rules = &network.node(node).lookup;
-    if rules.len() > 63 {
+    if rules.len() > 62 {
         return incoming.map_or(u64::MAX, |id| (1 << 63) | u64::from(id.0));
     }
-    rules.iter().enumerate().fold(0, |bits, (index, rule)| bits | (u64::from(asks(rule, incoming)) << index))
+    // What rules may ask the node's own packets, they ask others for certain.
+    let own = u64::from(incoming.is_none()) << 62;
+    own | rules
+        .iter()
+        .enumerate()
+        .fold(0, |bits, (index, rule)| bits | (u64::from(asks(rule, incoming)) << index))
 }

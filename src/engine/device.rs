@@ -103,6 +103,9 @@ impl Run<'_, '_> {
         let ingress = view.stage(node, &self.network.interface(receiver).ingress, Some(receiver), None);
         let mut causes = Causes::default();
         for look in self.looks(view, node, packets, again) {
+            // Which of them it is that a list rejects is not told apart.
+            let refused = self.refused(view, receiver, look.packets);
+            causes.in_passing(look, refused);
             let admitted = look.accepts(view, &ingress);
             let admitted = view.space.intersect(look.packets, admitted);
             if admitted.is_empty() {
@@ -115,6 +118,15 @@ impl Run<'_, '_> {
             self.split(view, &batch, &mut causes);
         }
         self.answer(view, node, receiver, causes);
+    }
+
+    /// Packets that a list may reject on receive, and so answer.
+    fn refused(&self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
+        let mut sets = Vec::new();
+        for family in Family::ALL.into_iter().filter(|family| self.network.rejects_at(receiver, *family)) {
+            sets.push(view.space.intersect(packets, view.compiled.common.families[family as usize]));
+        }
+        view.space.union_all(&sets)
     }
 
     pub(super) fn usable(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {

@@ -5,7 +5,7 @@
 
 use crate::header::{AddressRange, Family, address_from_number, address_number};
 use crate::model::{
-    Fact, InterfaceId, Lookup, LookupRule, NextHop, Node, Reading, Route, RouteAction, Table,
+    Fact, InterfaceId, Lookup, LookupRule, Network, NextHop, NodeId, Reading, Route, RouteAction, Table,
 };
 use crate::set::{Set, Side, Space};
 use rustc_hash::FxHashMap;
@@ -23,18 +23,23 @@ pub(super) struct Fib {
 /// The packets of one node that came in on one interface (or nowhere: its own), by where they go.
 pub(super) fn compile_fib(
     space: &mut Space,
-    node: &Node,
+    network: &Network,
+    node: NodeId,
     incoming: Option<InterfaceId>,
     reading: Reading,
 ) -> Fib {
     let mut fib = FibCompiler { space, reading, sends: BTreeMap::new(), unroutable: Set::EMPTY };
+    let node = network.node(node);
     let mut left = Set::FULL;
     for rule in node.lookup.iter().filter(|rule| asks(rule, incoming)) {
         let condition = fib.condition(rule);
+        let bound = incoming.is_none() && rule.incoming.is_some();
         let (take, stays) = match (rule.unknown, reading) {
-            (None, _) => (condition, condition),
-            (Some(_), Reading::May) => (condition, Set::EMPTY),
-            (Some(_), Reading::Must) => (Set::EMPTY, condition),
+            (None, _) if !bound => (condition, condition),
+            (_, Reading::May) => (condition, Set::EMPTY),
+            // An address of the VRF is used by what is bound to it; nobody knows of which.
+            (_, Reading::Must) if bound => (Set::EMPTY, fib.from_members(network, rule, condition)),
+            (_, Reading::Must) => (Set::EMPTY, condition),
         };
         let here = fib.space.intersect(left, take);
         let goes_on = match rule.action {
@@ -52,12 +57,12 @@ pub(super) fn compile_fib(
     Fib { sends: fib.sends.into_iter().collect(), unroutable }
 }
 
-/// Whether a rule asks packets that came in there at all.
+/// Whether a rule asks packets that came in there at all, or may ask the device's own.
 pub(super) fn asks(rule: &LookupRule, incoming: Option<InterfaceId>) -> bool {
     match (&rule.incoming, incoming) {
         (None, _) => true,
         (Some(list), Some(interface)) => list.contains(&interface),
-        (Some(_), None) => false,
+        (Some(_), None) => rule.bound.is_some(),
     }
 }
 
@@ -73,6 +78,15 @@ impl FibCompiler<'_> {
         let from = rule.from.map_or(Set::FULL, |prefix| self.space.prefix(Side::Src, prefix));
         let to = rule.to.map_or(Set::FULL, |prefix| self.space.prefix(Side::Dst, prefix));
         self.space.intersect(from, to)
+    }
+
+    /// Those of some packets that bear an address of an interface that a rule asks for.
+    fn from_members(&mut self, network: &Network, rule: &LookupRule, packets: Set) -> Set {
+        let members = rule.incoming.iter().flatten().map(|id| network.interface(*id));
+        let own: Vec<AddressRange> =
+            members.flat_map(|i| &i.addresses).map(|a| AddressRange::single(a.net.addr())).collect();
+        let from = self.space.addresses(Side::Src, &own);
+        self.space.intersect(packets, from)
     }
 
     /// Sends what a table routes, and returns what goes on to the next rule.

@@ -23,7 +23,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether something that begins in a chain may be rejected there, or in a chain that a jump leads to.
+    /// Whether something that begins in a chain may be rejected there, or in a chain that a jump leads to. A target
+    /// that is not understood may reject.
     pub fn rejects_from(&self, chain: usize) -> bool {
         let mut seen = vec![false; self.chains.len()];
         let mut open = vec![chain];
@@ -34,13 +35,9 @@ impl Filter {
             }
             for action in chain.rules.iter().map(|rule| rule.action).chain(chain.policy) {
                 match action {
-                    Action::Reject => return true,
+                    Action::Reject | Action::Unknown(_) => return true,
                     Action::Jump(to) | Action::Goto(to) => open.push(to),
-                    Action::Accept
-                    | Action::Drop
-                    | Action::Return
-                    | Action::Continue
-                    | Action::Unknown(_) => {}
+                    Action::Accept | Action::Drop | Action::Return | Action::Continue => {}
                 }
             }
         }

@@ -134,6 +134,13 @@ impl Network {
         self.hooks(id).iter().any(|hook| self.filter(hook.filter).rejects_from(hook.chain))
     }
 
+    /// Whether a list of an interface may reject packets of a family as they come in.
+    pub fn rejects_at(&self, id: InterfaceId, family: Family) -> bool {
+        let binding =
+            self.interface(id).ingress.iter().filter(|hook| hook.family.is_none_or(|f| f == family));
+        binding.into_iter().any(|hook| self.filter(hook.filter).rejects_from(hook.chain))
+    }
+
     /// Whether a node forwards packets of a family, under what is assumed.
     pub fn forwards(&self, id: NodeId, family: Family, reading: Reading) -> bool {
         let fact = self.node(id).forwards(family);
@@ -154,8 +161,8 @@ impl Network {
             for range in taken.iter().filter(|range| range.family() == family) {
                 let (low, high) = (address_number(range.low), address_number(range.high));
                 if let Some(from) = next.filter(|from| *from < low) {
-                    let low = address_from_number(family, from);
-                    free.push(AddressRange { low, high: address_from_number(family, low_end(range)) });
+                    let [low, high] = [from, low - 1].map(|number| address_from_number(family, number));
+                    free.push(AddressRange { low, high });
                 }
                 next = next.and_then(|from| if high == last { None } else { Some(from.max(high + 1)) });
             }
@@ -171,11 +178,6 @@ impl Network {
         self.assumptions.clear();
         self
     }
-}
-
-/// The number before a range that does not begin at zero.
-fn low_end(range: &AddressRange) -> u128 {
-    address_number(range.low).saturating_sub(1)
 }
 
 /// Only this module and its builder can make one, and so a [`Network`].

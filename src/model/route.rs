@@ -60,6 +60,9 @@ pub struct LookupRule {
     pub to: Option<IpNet>,
     /// Only packets that came in on one of these; `None` is any, and the device's own too.
     pub incoming: Option<Vec<InterfaceId>>,
+    /// Set if the device's own packets may meet the rule too, though they came in nowhere: the interfaces are those of a VRF.
+    /// What a program sends that is bound to the VRF looks there, and so does every answer to what came in there.
+    pub bound: Option<UnknownId>,
     /// Set if it is not known what else it asks (marks, users, …).
     pub unknown: Option<UnknownId>,
     /// What it does.

@@ -93,17 +93,21 @@ fn causes_under(view: &View<'_>, incoming: InterfaceId, packet: &Packet, state: 
     let interface = view.network.interface(incoming);
     let node = interface.node;
     let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state };
-    if !all_may(view, &interface.ingress, &sight, Ruling::Accept) {
-        return Vec::new();
-    }
-    let (local, forward) = which_way(view, incoming, packet);
-    let passes_on = forward && view.forwards(node, packet.family());
     // An error about a packet of an open connection belongs to that connection.
     let in_passing = match state {
         State::Established | State::Related => Cause::Reply,
         State::New | State::Invalid | State::Untracked => Cause::Error,
     };
     let mut causes = Vec::new();
+    if view.network.rejects_at(incoming, packet.family()) {
+        // Which packets it is that a list rejects is not told apart.
+        causes.push(in_passing);
+    }
+    if !all_may(view, &interface.ingress, &sight, Ruling::Accept) {
+        return causes;
+    }
+    let (local, forward) = which_way(view, incoming, packet);
+    let passes_on = forward && view.forwards(node, packet.family());
     if passes_on && has_no_route(view, incoming, packet) {
         // The route is looked up before the source is checked, so the check does not stop this answer.
         causes.push(in_passing);

@@ -66,19 +66,21 @@ pub fn lookup(view: &View<'_>, node: NodeId, asked: Asked) -> Findings {
     // The unknowns that the packet has passed so far, while it is possible that it comes so far.
     let mut passed: Vec<UnknownId> = Vec::new();
     for (index, rule) in view.network.node(node).lookup.iter().enumerate() {
-        if !rule_applies(rule, asked) {
+        let applies = applies(view, rule, asked);
+        if applies == Applies::No {
             continue;
         }
-        if let Some(id) = rule.unknown
+        let unknown = if let Applies::Maybe(id) = applies { Some(id) } else { None };
+        if let Some(id) = unknown
             && !view.is_may()
         {
             findings.stuck.push(id);
             return findings;
         }
-        let taken = joined(&passed, rule.unknown);
+        let taken = joined(&passed, unknown);
         let beyond = ask_rule(view, node, (index, rule), asked, &taken, &mut findings);
         // Past a rule that may not apply at all, the packet comes without its table being asked.
-        let skipped = rule.unknown.is_some().then(|| taken.clone());
+        let skipped = unknown.is_some().then(|| taken.clone());
         match fewer(beyond, skipped) {
             Some(path) => passed = path,
             None => return findings,
@@ -100,10 +102,31 @@ fn fewer(one: Option<Vec<UnknownId>>, two: Option<Vec<UnknownId>>) -> Option<Vec
     }
 }
 
-fn rule_applies(rule: &LookupRule, asked: Asked) -> bool {
-    rule.from.is_none_or(|net| net.contains(&asked.src))
-        && rule.to.is_none_or(|net| net.contains(&asked.dst))
-        && rule.incoming.as_ref().is_none_or(|among| asked.incoming.is_some_and(|i| among.contains(&i)))
+/// Whether a rule applies to a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Applies {
+    Yes,
+    No,
+    Maybe(UnknownId),
+}
+
+fn applies(view: &View<'_>, rule: &LookupRule, asked: Asked) -> Applies {
+    let fits = rule.from.is_none_or(|net| net.contains(&asked.src))
+        && rule.to.is_none_or(|net| net.contains(&asked.dst));
+    if !fits {
+        return Applies::No;
+    }
+    let asks = rule.unknown.map_or(Applies::Yes, Applies::Maybe);
+    match (&rule.incoming, asked.incoming, rule.bound) {
+        (None, _, _) => asks,
+        (Some(among), Some(incoming), _) if among.contains(&incoming) => asks,
+        (Some(_), Some(_), _) | (Some(_), None, None) => Applies::No,
+        (Some(among), None, Some(unknown)) => {
+            // A packet that bears no address of the VRF is taken for one that is not bound to it.
+            let bears_member = among.iter().any(|i| view.has_address(*i, asked.src));
+            if view.is_may() || bears_member { Applies::Maybe(unknown) } else { Applies::No }
+        }
+    }
 }
 
 /// What a rule that applies does. Returns the way to the next rule, if there may be one.

@@ -207,6 +207,7 @@ pub(crate) fn lookup_rule(action: Lookup) -> LookupRule {
         from: None,
         to: None,
         incoming: None,
+        bound: None,
         unknown: None,
         action,
         span: None,

@@ -1,6 +1,6 @@
 //! Tiny networks by chance: everything that the model can say, in a few nodes.
 
-use super::net::{Net, chain, ip, lookup_rule, nowhere, prefix, ranges};
+use super::net::{Net, chain, ip, lookup_rule, nowhere, prefix, ranges, rule};
 use isoaudit::claim::Door;
 use isoaudit::header::{Family, Fragment, proto, tcp_flags};
 use isoaudit::model::{
@@ -154,7 +154,7 @@ impl Maker {
             let segment = self.chance.below(segments);
             self.attach(node, segment);
         }
-        if segments > 1 && self.chance.percent(12) {
+        if segments > 1 && self.chance.percent(18) {
             let unknown = self.unknown("whether the cable is there");
             let (one, two) = (self.chance.below(segments), self.chance.below(segments));
             if one != two {
@@ -258,7 +258,7 @@ impl Maker {
             1 => RouteAction::Unreachable,
             2 => RouteAction::Throw,
             _ => {
-                let hops = if self.chance.percent(20) { 2 } else { 1 };
+                let hops = if self.chance.percent(40) { 2 } else { 1 };
                 RouteAction::Send((0..hops).map(|_| self.next_hop(node, family)).collect())
             }
         }
@@ -283,6 +283,7 @@ impl Maker {
         let interface = self.chance.pick(&self.net.network.node(node).interfaces);
         self.net.interface_mut(interface).vrf = Some(VrfId(0));
         let falls_through = self.fact(55, 25);
+        let bound = self.maybe_unknown(70);
         let by_vrf = self.net.node_mut(node);
         let (moved, kept) = by_vrf.tables[0].routes.drain(..).partition(|route| {
             matches!(&route.action, RouteAction::Send(hops) if hops.iter().all(|hop| hop.interface == interface))
@@ -291,6 +292,7 @@ impl Maker {
         by_vrf.tables.push(Table { name: "blue".to_owned(), routes: moved });
         let mut rule = lookup_rule(Lookup::Table(1));
         rule.incoming = Some(vec![interface]);
+        rule.bound = bound;
         rule.falls_through = falls_through;
         by_vrf.lookup.insert(0, rule);
     }
@@ -349,7 +351,16 @@ impl Maker {
     fn filter(&mut self) -> FilterId {
         let tracks = self.chance.percent(55);
         let count = 1 + self.chance.below(3);
-        let chains: Vec<Chain> = (0..count).map(|index| self.chain(index, count, tracks)).collect();
+        let mut chains: Vec<Chain> = (0..count).map(|index| self.chain(index, count, tracks)).collect();
+        if tracks && self.chance.percent(50) {
+            // The usual device: what belongs to a connection passes first, and little else does.
+            for chain in &mut chains {
+                let states =
+                    self.chance.pick(&[vec![State::Established], vec![State::Established, State::Related]]);
+                chain.rules.insert(0, rule("established", vec![Test::State(states)], Action::Accept));
+                chain.policy = Some(Action::Drop);
+            }
+        }
         self.net.filter(tracks, chains)
     }
 
@@ -388,7 +399,7 @@ impl Maker {
 
     fn condition(&mut self, tracks: bool, may_nest: bool) -> Match {
         let test = self.test(tracks, may_nest);
-        Match { test, negated: self.chance.percent(20), span: nowhere() }
+        Match { test, negated: self.chance.percent(25), span: nowhere() }
     }
 
     fn test(&mut self, tracks: bool, may_nest: bool) -> Test {

@@ -44,6 +44,7 @@ fn settle_node(node: &mut Node, may_forward: bool, chance: &mut Chance) {
     node.lookup.retain(|rule| rule.unknown.is_none() || chance.percent(50));
     for rule in &mut node.lookup {
         rule.unknown = None;
+        rule.bound = None;
         rule.falls_through = fact(rule.falls_through, chance);
     }
     for table in &mut node.tables {

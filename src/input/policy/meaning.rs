@@ -113,6 +113,21 @@ impl Meaning {
         }
     }
 
+    /// Whether it asks where packets come in or go out.
+    pub(super) fn asks_for_interfaces(&self) -> bool {
+        match self {
+            Meaning::Zone(_) | Meaning::Interface(_) => true,
+            Meaning::Any(parts) => parts.iter().any(Meaning::asks_for_interfaces),
+            Meaning::Not(inner) => inner.asks_for_interfaces(),
+            Meaning::All
+            | Meaning::Nothing
+            | Meaning::Own
+            | Meaning::Ranges(_)
+            | Meaning::Services(_)
+            | Meaning::Unknown(_) => false,
+        }
+    }
+
     /// How many parts it has.
     pub(super) fn size(&self) -> usize {
         match self {

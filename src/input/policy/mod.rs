@@ -21,7 +21,7 @@
 //!   has only the rules that it writes. What a rule allows opens a connection, unless it says `stateless`.
 //! - `until` is the day by which a rule should be gone. It is in force for as long as it is written, so no verdict hangs on
 //!   a date; behind the day that `--as-of` gives, the report lists it. `log` and `comment` change nothing.
-//! - `nat` blocks are read and checked; what they do is not known yet.
+//! - `nat` blocks are read and checked: which packets they may touch is known, and what becomes of those is not.
 
 mod address;
 pub mod ast;
@@ -44,5 +44,5 @@ pub use format::format;
 pub use list::check_list;
 pub use lower::{Lowered, Lowerer, Part, filters_output};
 pub use names::Names;
-pub use nat::nats_without_policy;
+pub use nat::{Touched, Translations, nats_without_policy};
 pub use parse::parse;

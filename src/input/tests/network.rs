@@ -187,23 +187,48 @@ fn errors_of_policies_claims_and_names_come_together() {
 }
 
 #[test]
-fn translations_leave_nothing_certain() {
-    let rules = format!("{RULES}nat fw {{\n  snat from zone app to zone wan as 192.0.2.1\n}}\n");
+fn translations_leave_nothing_certain_that_they_may_touch() {
+    let nat = "nat fw {\n  snat from zone app to zone wan as 192.0.2.1\n  \
+               dnat from zone wan to 192.0.2.1 service tcp/8443 as 10.1.0.20 port 443\n}\n";
+    let rules = format!("{RULES}{nat}");
     let files = [("t.yaml", TOPOLOGY), ("more/border.rules", &*rules), ("more/oob.yaml", OOB)];
     let folder = Folder::new("translations", &files);
     let mut sources = SourceMap::default();
     let network =
         read(&mut sources, &folder.loader(), Path::new("t.yaml"), &Options::default()).unwrap().network;
     let fw = &network.nodes[0];
-    for list in [&fw.input, &fw.forward, &fw.output] {
+    let mut told = Vec::new();
+    for (stage, list) in [("forward", &fw.forward), ("input", &fw.input), ("output", &fw.output)] {
         let last = list.last().unwrap();
-        let Action::Unknown(unknown) = network.filter(last.filter).chains[0].rules[0].action else {
-            panic!()
-        };
-        let unknown = network.unknown(unknown);
-        assert_eq!(unknown.what, "what the translations of fw do");
-        assert!(sources.text(unknown.span.unwrap()).starts_with("snat from"));
+        let (passing, touching) = network.filter(last.filter).chains[last.chain].rules.split_last().unwrap();
+        assert_eq!((passing.action, passing.opens, passing.matches.len()), (Action::Accept, false, 0));
+        for rule in touching {
+            let Action::Unknown(unknown) = rule.action else { panic!() };
+            let unknown = network.unknown(unknown);
+            assert_eq!(unknown.what, "what the translations of fw do");
+            assert!(sources.text(unknown.span.unwrap()).starts_with("snat from"));
+            let tests: Vec<String> = rule.matches.iter().map(|one| word(&one.test)).collect();
+            told.push(format!("{stage}: {}", tests.join(", ")));
+        }
     }
+    let errors = "icmp/3 icmp/4 icmp/5 icmp/11 icmp/12 icmpv6/1 icmpv6/2 icmpv6/3 icmpv6/4 icmpv6/137";
+    let expected = [
+        "forward: InZone(ZoneId(0)), OutZone(ZoneId(1)), Family(V4)",
+        "forward: to 192.0.2.1",
+        "forward: InZone(ZoneId(1)), to 192.0.2.1, tcp/8443, Family(V4)",
+        "forward: from 10.1.0.20, Protocol([(6, 6)]), SourcePort([(443, 443)])",
+        &format!("forward: {errors}"),
+        "input: to 192.0.2.1",
+        "input: InZone(ZoneId(1)), to 192.0.2.1, tcp/8443, Family(V4)",
+        "input: from 10.1.0.20, Protocol([(6, 6)]), SourcePort([(443, 443)])",
+        &format!("input: {errors}"),
+        "output: OutZone(ZoneId(1)), Family(V4)",
+        "output: to 192.0.2.1",
+        "output: to 192.0.2.1, tcp/8443, Family(V4)",
+        "output: from 10.1.0.20, Protocol([(6, 6)]), SourcePort([(443, 443)])",
+        &format!("output: {errors}"),
+    ];
+    assert_eq!(told, expected);
     let possible = |node: &&crate::model::Node| matches!(node.existence, Existence::Possible(_));
     let doubles = network.nodes.iter().filter(possible).filter(|node| node.name.contains("fw"));
     assert_eq!(doubles.count(), 1, "on may, somebody with the addresses of fw sends anything");
@@ -253,4 +278,15 @@ fn labels_of_interfaces_reach_selectors_and_policies() {
     assert!(found > 0);
     let resolved = crate::input::resolve(&mut sources, &folder.loader(), Path::new("t.yaml")).unwrap();
     assert!(serde_yaml::to_string(&resolved).unwrap().contains("feed: east"));
+}
+
+fn word(test: &Test) -> String {
+    let addresses =
+        |ranges: &[AddressRange]| ranges.iter().map(|r| r.low.to_string()).collect::<Vec<_>>().join(" ");
+    match test {
+        Test::Source(ranges) => format!("from {}", addresses(ranges)),
+        Test::Destination(ranges) => format!("to {}", addresses(ranges)),
+        Test::Service(services) => services.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        other => format!("{other:?}"),
+    }
 }

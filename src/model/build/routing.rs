@@ -9,7 +9,9 @@ use super::spec::{
 use super::work::Work;
 use crate::diag::{Code, Diagnostic};
 use crate::header::Family;
-use crate::model::{Fact, InterfaceId, Lookup, LookupRule, NextHop, NodeId, Route, RouteAction, Table};
+use crate::model::{
+    Fact, InterfaceId, Lookup, LookupRule, NextHop, NodeId, Route, RouteAction, Table, UnknownId, VrfId,
+};
 use crate::source::{Span, Spanned};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rustc_hash::FxHashMap;
@@ -240,6 +242,7 @@ impl Maker {
             Some(rules) => rules.iter().filter_map(|rule| self.dumped_rule(work, rule)).collect(),
             None => self.derived_rules(work),
         };
+        let lookup = self.bind(work, lookup);
         let dynamic = self.dynamic.map(|span| {
             let what = format!("which routes the peers of `{}` announce", work.node_label(self.node));
             work.unknown(what, span, "`assume: { fixed-routes: \"...\" }`")
@@ -256,6 +259,30 @@ impl Maker {
         node.tables = tables.collect();
         node.lookup = lookup;
         node.dynamic_routes = dynamic;
+    }
+
+    /// Notes which rules the node's own packets may meet because something is bound to a VRF.
+    fn bind(&self, work: &mut Work, mut lookup: Vec<LookupRule>) -> Vec<LookupRule> {
+        let mut known: BTreeMap<VrfId, UnknownId> = BTreeMap::new();
+        for rule in &mut lookup {
+            let members = rule.incoming.iter().flatten();
+            let Some((vrf, id)) = members.copied().find_map(|id| Some((work.network.interface(id).vrf?, id)))
+            else {
+                continue;
+            };
+            let node = work.node_label(self.node);
+            let span = work.network.interface(id).span;
+            let unknown = *known.entry(vrf).or_insert_with(|| {
+                let name = visible(&work.network.vrfs[vrf.index()].name);
+                work.unknown(
+                    format!("whether packets of `{node}`'s own leave by VRF `{name}`"),
+                    span,
+                    format!("an output list at `{node}` (`from self` rules)"),
+                )
+            });
+            rule.bound = Some(unknown);
+        }
+        lookup
     }
 
     /// What comes in on an interface of a VRF looks into its table; everything else, and perhaps what that
@@ -302,6 +329,7 @@ impl Maker {
             from: spec.from,
             to: spec.to,
             incoming,
+            bound: None,
             unknown: spec.unknown,
             action,
             span: spec.span,
@@ -311,7 +339,8 @@ impl Maker {
 }
 
 fn rule(incoming: Option<Vec<InterfaceId>>, action: Lookup, falls_through: Fact) -> LookupRule {
-    LookupRule { from: None, to: None, incoming, unknown: None, action, span: None, falls_through }
+    let (from, to, bound, unknown, span) = (None, None, None, None, None);
+    LookupRule { from, to, incoming, bound, unknown, action, span, falls_through }
 }
 
 /// The prefixes of a route: one, or for a default without next hop one for each family.

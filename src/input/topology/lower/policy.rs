@@ -5,7 +5,7 @@ use super::dictionary::{FileNames, Words};
 use super::load;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::input::policy::{
-    Date, File, Lowerer, Part, check_list, filters_output, nats_without_policy, parse,
+    Date, File, Lowerer, Part, Touched, Translations, check_list, filters_output, nats_without_policy, parse,
 };
 use crate::input::topology::include::relative_to;
 use crate::input::topology::merge::Merged;
@@ -128,7 +128,7 @@ impl Policies {
         let mut names = FileNames::new(words, uses, &mut self.unknowns);
         let mut lowerer = Lowerer::new(file, &mut names, self.as_of, out);
         let mut known: HashMap<&str, Option<FilterId>> = HashMap::new();
-        let mut translated: HashMap<&str, Option<Unknown>> = HashMap::new();
+        let mut translated: HashMap<&str, Option<Translations>> = HashMap::new();
         let mut translating = Vec::new();
         for one in uses {
             let filter = *known.entry(&one.policy).or_insert_with(|| {
@@ -145,37 +145,54 @@ impl Policies {
             if one.to == To::Node {
                 let nat =
                     translated.entry(&one.policy).or_insert_with(|| lowerer.translations(&one.policy, out));
-                translating.extend(nat.as_ref().map(|unknown| (one.node, unknown.clone())));
+                translating.extend(nat.as_ref().map(|nat| (one.node, nat.clone())));
             }
         }
-        for (node, unknown) in translating {
-            let place = unknown.span.unwrap_or(words.nodes[node].name.span);
-            let name = words.nodes[node].name.value;
-            self.unknowns.push(Unknown { what: format!("what the translations of {name} do"), ..unknown });
-            self.translate(node, name, UnknownId::at(self.unknowns.len() - 1), place);
+        for (node, translations) in translating {
+            self.translate(node, words.nodes[node].name, translations);
         }
     }
 }
 
 impl Policies {
-    /// Makes a node one that translates. Translations are read and not decided: nothing about a packet that
-    /// meets them is certain, and on *may* the node sends anything anywhere (SEMANTICS.md section 4.2).
-    fn translate(&mut self, node: usize, name: &str, unknown: UnknownId, span: Span) {
-        let rule = Rule {
-            name: "1".to_owned(),
-            span,
-            matches: Vec::new(),
+    /// Makes a node one that translates. What its translations may touch is neither certainly accepted nor certainly
+    /// dropped, and on *may* the node sends anything anywhere (SEMANTICS.md section 4.2). The others pass these lists,
+    /// which open nothing for them.
+    fn translate(&mut self, node: usize, node_name: Spanned<&str>, translations: Translations) {
+        let Translations { name, unknown, touched } = translations;
+        let span = unknown.span.unwrap_or(node_name.span);
+        let what = format!("what the translations of {} do", node_name.value);
+        self.unknowns.push(Unknown { what, ..unknown });
+        let unknown = UnknownId::at(self.unknowns.len() - 1);
+        let touching = |(number, one): (usize, Touched)| Rule {
+            name: (number + 1).to_string(),
+            span: one.span,
+            matches: one.matches,
             action: Action::Unknown(unknown),
             opens: true,
         };
-        let name = format!("translations of {name}");
-        let chain = Chain { name: name.clone(), span, rules: vec![rule], policy: Some(Action::Accept) };
-        self.filters.push(Filter { name, span, chains: vec![chain], tracks: true });
-        let hook = Hook { filter: FilterId::at(self.filters.len() - 1), chain: 0, family: None };
+        let chains = touched.map(|all| {
+            let mut rules: Vec<Rule> = all.into_iter().enumerate().map(touching).collect();
+            rules.push(Rule {
+                name: "untranslated".to_owned(),
+                span,
+                matches: Vec::new(),
+                action: Action::Accept,
+                opens: false,
+            });
+            Chain { name: name.clone(), span, rules, policy: None }
+        });
+        self.filters.push(Filter { name, span, chains: chains.into(), tracks: true });
+        let filter = FilterId::at(self.filters.len() - 1);
         let bound = &mut self.bound[node];
-        [&mut bound.input, &mut bound.forward, &mut bound.output]
-            .into_iter()
-            .for_each(|list| list.push(hook));
+        for part in Part::ALL {
+            let list = match part {
+                Part::Forward => &mut bound.forward,
+                Part::Input => &mut bound.input,
+                Part::Output => &mut bound.output,
+            };
+            list.push(Hook { filter, chain: part.position(), family: None });
+        }
         bound.havoc = Some(unknown);
     }
 }

@@ -95,7 +95,12 @@ fn dumped_rules_replace_derived_ones() {
     let actions: Vec<Lookup> = node.lookup.iter().map(|rule| rule.action).collect();
     assert_eq!(actions, [Lookup::Table(2), Lookup::Blackhole, Lookup::Table(0), Lookup::Table(3)]);
     assert_eq!(node.lookup[0].incoming.as_deref(), Some(&[network.at("r:eth0")][..]));
+    assert_eq!(node.lookup[0].bound, None, "no packet of its own comes in on eth0");
     assert_eq!(node.tables[2].routes.len(), 1);
+
+    spec.lookup = Some(vec![rule(Some("mgmt0"), LookupSpec::Table(TableName::Vrf("mgmt".to_owned())))]);
+    let network = self::network(builder(vec![spec.clone()], &[]));
+    assert!(network.node(network.id("r")).lookup[0].bound.is_some());
 
     spec.lookup = Some(vec![rule(Some("eth9"), LookupSpec::Unreachable)]);
     let found = wrong(builder(vec![spec], &[]));

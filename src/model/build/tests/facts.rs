@@ -171,6 +171,9 @@ fn tables_hold_connected_networks_and_the_longest_prefix_is_first() {
     assert_eq!(fw.lookup[0].incoming.as_deref(), Some(&[network.at("fw:mgmt0")][..]));
     assert_eq!(fw.lookup[0].action, Lookup::Table(1));
     assert!(matches!(fw.lookup[0].falls_through, Fact::Unknown(_)));
+    let bound = network.unknown(fw.lookup[0].bound.unwrap());
+    assert_eq!(bound.what, "whether packets of `fw`'s own leave by VRF `mgmt`");
+    assert_eq!(fw.lookup[1].bound, None);
     assert_eq!((fw.lookup[1].incoming.as_deref(), fw.lookup[1].action), (None, Lookup::Table(0)));
 }
 

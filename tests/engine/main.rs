@@ -4,7 +4,10 @@
 //! `ISOAUDIT_ORACLE_NETWORKS` sets how many networks are looked at, `ISOAUDIT_ORACLE_SEED` where they begin.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod answers;
 
 use isoaudit::claim::Door;
 use isoaudit::engine::{self, Compiled, Cut, Limits, Places, Query, RuleRef};
@@ -14,6 +17,12 @@ use isoaudit::replay::{Foothold, Place, Question, Reached, Stance};
 use support::compare::{MAX_UNIVERSE, differences, places, shrink};
 use support::random::{Case, case};
 use support::universe::universe;
+
+/// What the engine says of a question, as the interpreter says it.
+fn engine(network: &Network, reading: Reading, question: &Question, packets: &[Packet]) -> Reached {
+    let compiled = Compiled::new(network);
+    explored(network, &compiled, &query(network, reading, question), packets)
+}
 
 /// The places of adversaries, and the honest nodes, among footholds.
 fn stand(network: &Network, footholds: &[Foothold]) -> (Places, Vec<NodeId>) {
@@ -29,8 +38,8 @@ fn stand(network: &Network, footholds: &[Foothold]) -> (Places, Vec<NodeId>) {
     (places, honest)
 }
 
-/// What the engine says of a question that is asked of the interpreter.
-fn engine(network: &Network, reading: Reading, question: &Question, packets: &[Packet]) -> Reached {
+/// The question as the engine is asked it.
+fn query(network: &Network, reading: Reading, question: &Question) -> Query {
     let (footholds, honest) = stand(network, &question.footholds);
     let (accomplices, talkers) = stand(network, &question.openers);
     let mut cut = Cut::default();
@@ -46,7 +55,7 @@ fn engine(network: &Network, reading: Reading, question: &Question, packets: &[P
     for id in &question.adversary_segments {
         forged[id.index()] = true;
     }
-    let query = Query {
+    Query {
         reading,
         footholds,
         honest,
@@ -59,9 +68,12 @@ fn engine(network: &Network, reading: Reading, question: &Question, packets: &[P
         targets: Places::none(network.nodes.len(), network.segments.len()),
         free: Vec::new(),
         cut,
-    };
-    let compiled = Compiled::new(network);
-    let found = engine::explore(&compiled, &query, Limits::default()).expect("no limit");
+    }
+}
+
+/// Where packets of a universe arrive by a query.
+fn explored(network: &Network, compiled: &Compiled<'_>, query: &Query, packets: &[Packet]) -> Reached {
+    let found = engine::explore(compiled, query, Limits::default()).expect("no limit");
     let mut reached = Reached::default();
     for place in places(network) {
         let at = match place {
