@@ -77,7 +77,7 @@ impl Pattern {
 
 impl Data {
     /// Reads a folder.
-    pub(crate) fn read(folder: &Path) -> Result<Data, Box<dyn Error>> {
+    pub(crate) fn read(folder: &Path) -> Result<Data, Box<dyn Error + Send + Sync>> {
         let mut data = Data::default();
         let text = |name: &str| fs::read_to_string(folder.join(name));
         for line in text("topo.txt")?.lines() {
@@ -108,7 +108,7 @@ impl Data {
         Ok(data)
     }
 
-    fn rule(&mut self, line: &str) -> Result<(), Box<dyn Error>> {
+    fn rule(&mut self, line: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
         let [_, _, list, _, _, action, low, high, src, swild, slow, shigh, dst, dwild, dlow, dhigh, priority] =
             words(line)?;
         if (slow.as_str(), shigh.as_str()) != ("null", "null") {
@@ -149,16 +149,16 @@ impl Data {
     }
 }
 
-fn words<const N: usize>(line: &str) -> Result<[String; N], Box<dyn Error>> {
+fn words<const N: usize>(line: &str) -> Result<[String; N], Box<dyn Error + Send + Sync>> {
     let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
     words.try_into().map_err(|_| format!("expected {N} words: `{line}`").into())
 }
 
-fn bound(word: &str, open: u16) -> Result<u16, Box<dyn Error>> {
+fn bound(word: &str, open: u16) -> Result<u16, Box<dyn Error + Send + Sync>> {
     if word == "null" { Ok(open) } else { Ok(word.parse()?) }
 }
 
-fn pattern(address: &str, wildcard: &str) -> Result<Pattern, Box<dyn Error>> {
+fn pattern(address: &str, wildcard: &str) -> Result<Pattern, Box<dyn Error + Send + Sync>> {
     let number = |word: &str| word.parse::<std::net::Ipv4Addr>().map(u32::from);
     Ok(match (address, wildcard) {
         ("any", _) => Pattern { address: 0, wildcard: u32::MAX },

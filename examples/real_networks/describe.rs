@@ -37,7 +37,7 @@ nodes:
 ";
 
 /// Writes the description of a network into a folder.
-pub(crate) fn write(data: &Data, folder: &Path) -> Result<(), Box<dyn Error>> {
+pub(crate) fn write(data: &Data, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut writer = Writer { data, next: WIRES_START, nodes: BTreeMap::new(), links: String::new() };
     for (device, routes) in &data.routes {
         writer.device(device, routes)?;
@@ -73,7 +73,7 @@ struct Writer<'d> {
 }
 
 impl Writer<'_> {
-    fn device(&mut self, device: &str, routes: &[(Prefix, String)]) -> Result<(), Box<dyn Error>> {
+    fn device(&mut self, device: &str, routes: &[(Prefix, String)]) -> Result<(), Box<dyn Error + Send + Sync>> {
         let inject = Ipv4Addr::from(self.wire());
         self.interface(device, &format!("{INJECT}: {{ ipv4: {inject}/32 }}"));
         let used: BTreeSet<String> =
@@ -111,7 +111,7 @@ impl Writer<'_> {
         end: &str,
         lists: &[String],
         to: &str,
-    ) -> Result<Ipv4Addr, Box<dyn Error>> {
+    ) -> Result<Ipv4Addr, Box<dyn Error + Send + Sync>> {
         let (first, further) = lists.split_first().map_or((None, lists), |(first, rest)| (Some(first), rest));
         let policy = first.map_or(String::new(), |list| format!(", policy-out: {}", named(list)));
         let (mut from, mut end, mut policy) = (device.to_owned(), end.to_owned(), policy);
@@ -166,7 +166,7 @@ fn named(list: &str) -> String {
 }
 
 /// The access lists as policies.
-fn lists(data: &Data) -> Result<String, Box<dyn Error>> {
+fn lists(data: &Data) -> Result<String, Box<dyn Error + Send + Sync>> {
     let mut text = String::new();
     for (name, rules) in &data.lists {
         writeln!(text, "policy {name} {{\n  default deny")?;
@@ -190,7 +190,7 @@ fn places(pattern: Pattern) -> String {
     }
 }
 
-fn service(rule: &Rule) -> Result<String, Box<dyn Error>> {
+fn service(rule: &Rule) -> Result<String, Box<dyn Error + Send + Sync>> {
     let (low, high) = rule.dports;
     let ports = if (low, high) == (0, u16::MAX) { String::new() } else { format!("/{low}-{high}") };
     Ok(match (rule.protocols, ports.is_empty()) {
