@@ -15,9 +15,10 @@ pub(crate) fn pairs(data: &Data) -> BTreeSet<(String, String)> {
         rules.iter().map(|rule| rule.src.matches(value)).collect::<Vec<_>>()
     });
     let port = |rule: &Rule| u32::from(rule.dports.0)..=u32::from(rule.dports.1);
-    let dport = classes(rules.iter().flat_map(|rule| ends(port(rule))).filter(|port| *port < 1 << 16), |value| {
-        rules.iter().map(|rule| port(rule).contains(&value)).collect::<Vec<_>>()
-    });
+    let dport =
+        classes(rules.iter().flat_map(|rule| ends(port(rule))).filter(|port| *port < 1 << 16), |value| {
+            rules.iter().map(|rule| port(rule).contains(&value)).collect::<Vec<_>>()
+        });
     let protocol = |rule: &Rule| u32::from(rule.protocols.0)..=u32::from(rule.protocols.1);
     let protocols =
         classes(rules.iter().flat_map(|rule| ends(protocol(rule))).filter(|number| *number < 256), |value| {
@@ -176,13 +177,15 @@ impl Walk<'_> {
         }
         for list in lists {
             let rules = self.data.lists.get(list).map(Vec::as_slice).unwrap_or_default();
-            let matched: Vec<usize> = (0..rules.len()).filter(|rule| rules[*rule].dst.matches(address)).collect();
+            let matched: Vec<usize> =
+                (0..rules.len()).filter(|rule| rules[*rule].dst.matches(address)).collect();
             let packets = &self.packets;
             let passes = self.passes.entry((list.clone(), matched)).or_insert_with_key(|(_, matched)| {
                 let mut bits = vec![0; count.div_ceil(64)];
                 for (position, packet) in packets.iter().enumerate() {
                     let first = matched.iter().map(|rule| &rules[*rule]).find(|rule| packet.matches(rule));
-                    bits[position / 64] |= u64::from(first.is_some_and(|rule| rule.permit)) << (position % 64);
+                    bits[position / 64] |=
+                        u64::from(first.is_some_and(|rule| rule.permit)) << (position % 64);
                 }
                 bits
             });

@@ -73,7 +73,11 @@ struct Writer<'d> {
 }
 
 impl Writer<'_> {
-    fn device(&mut self, device: &str, routes: &[(Prefix, String)]) -> Result<(), Box<dyn Error + Send + Sync>> {
+    fn device(
+        &mut self,
+        device: &str,
+        routes: &[(Prefix, String)],
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let inject = Ipv4Addr::from(self.wire());
         self.interface(device, &format!("{INJECT}: {{ ipv4: {inject}/32 }}"));
         let used: BTreeSet<String> =
@@ -134,10 +138,10 @@ impl Writer<'_> {
     }
 
     fn interface(&mut self, node: &str, interface: &str) {
-        let node = self.nodes.entry(node.to_owned()).or_insert_with_key(|name| Node {
-            is_stub: name.starts_with(STUB),
-            ..Node::default()
-        });
+        let node = self
+            .nodes
+            .entry(node.to_owned())
+            .or_insert_with_key(|name| Node { is_stub: name.starts_with(STUB), ..Node::default() });
         if !node.interfaces.is_empty() {
             node.interfaces.push(',');
         }

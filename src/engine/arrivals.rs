@@ -8,6 +8,9 @@ use super::run::{Colour, Run};
 use super::solve::{bad_places, connections, start_counted};
 use crate::set::Set;
 
+/// Queries that share one layer: enough to find most of their work done, few enough for all threads to have some.
+const PIECE: usize = 32;
+
 /// For each query, the places of its targets where something arrives that is not free, without a way there.
 ///
 /// The queries are decided in pieces, each on one layer of sets, so what one of a piece has worked out the next ones
@@ -16,10 +19,11 @@ use crate::set::Set;
 /// # Errors
 /// Of each query, the limit that was met.
 pub fn arrivals(compiled: &Compiled<'_>, queries: &[Query], limits: Limits) -> Vec<Result<Vec<Place>, Stop>> {
-    let pieces = parallel::chunks(queries, |piece| {
+    let pieces: Vec<&[Query]> = queries.chunks(PIECE).collect();
+    let pieces = parallel::map(&pieces, |piece| {
         let mut layer = None;
         let mut answers = Vec::with_capacity(piece.len());
-        for query in piece {
+        for query in *piece {
             let mut view = match layer.take() {
                 Some((reading, view)) if reading == query.reading => view,
                 _ => compiled.view(query.reading, &query.cut, limits),
