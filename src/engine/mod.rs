@@ -29,6 +29,7 @@ pub use parallel::map as parallel_map;
 pub use query::{
     Answer, Cut, FreeFlow, Journey, JourneyHop, Limits, Origin, Place, Places, Query, RuleRef, Stop, Witness,
 };
+pub use routes::route_sets;
 pub use rules::rule_size;
 pub use solve::{Reached, explore, solve, solve_coarsely};
 pub use structure::Structure;
