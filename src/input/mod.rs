@@ -108,6 +108,25 @@ pub fn resolve_source(
     topology::resolve(&files, found)
 }
 
+/// How many values a text holds: reads it into a tree with places, and goes no further. For measuring.
+///
+/// # Errors
+/// It is not the YAML that is taken here.
+#[doc(hidden)]
+pub fn count_values(sources: &SourceMap, source: SourceId) -> Result<usize, Diagnostics> {
+    topology::count_values(source, &sources.get(source).text)
+}
+
+/// How many devices and links a file declares: reads its text into a tree and that into the types of the format, and
+/// goes no further. For measuring.
+///
+/// # Errors
+/// As [`resolve`].
+#[doc(hidden)]
+pub fn count_entries(sources: &SourceMap, source: SourceId) -> Result<(usize, usize), Diagnostics> {
+    topology::count_entries(source, &sources.get(source).text)
+}
+
 /// The JSON Schema (draft 2020-12) of `topology.yaml`, generated from the tables that read it.
 pub fn schema() -> serde_json::Value {
     topology::schema()
