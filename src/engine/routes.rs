@@ -38,7 +38,7 @@ pub(super) fn compile_fib(
             (None, _) if !bound => (condition, condition),
             (_, Reading::May) => (condition, Set::EMPTY),
             // An address of the VRF is used by what is bound to it; nobody knows of which.
-            (_, Reading::Must) if bound => (Set::EMPTY, fib.from_members(network, rule, condition)),
+            (_, Reading::Must) if bound => (Set::EMPTY, fib.sent_by_members(network, rule, condition)),
             (_, Reading::Must) => (Set::EMPTY, condition),
         };
         let here = fib.space.intersect(left, take);
@@ -89,7 +89,7 @@ impl FibCompiler<'_> {
     }
 
     /// Those of some packets that bear an address of an interface that a rule asks for.
-    fn from_members(&mut self, network: &Network, rule: &LookupRule, packets: Set) -> Set {
+    fn sent_by_members(&mut self, network: &Network, rule: &LookupRule, packets: Set) -> Set {
         let members = rule.incoming.iter().flatten().map(|id| network.interface(*id));
         let own: Vec<AddressRange> =
             members.flat_map(|i| &i.addresses).map(|a| AddressRange::single(a.net.addr())).collect();
