@@ -132,6 +132,27 @@ fn regex_of(version: &str) -> String {
     format!("\"{}\"", version.replace('.', "\\."))
 }
 
+/// The reports of a case, in each format.
+fn reports(case: &Case) -> Vec<String> {
+    let write = |name| {
+        let write = report::format(name).unwrap().report;
+        write(std::slice::from_ref(&case.report), &case.sources, &Look::PLAIN)
+    };
+    ["text", "json"].into_iter().map(write).collect()
+}
+
+#[test]
+fn one_thread_and_many_write_the_same_bytes() {
+    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let pools = [1, 2, 7].map(pool);
+    for folder in CASES.iter().map(|case| &case.folder) {
+        let [one, two, seven] =
+            [0, 1, 2].map(|index| pools[index].install(|| reports(&self::case(folder.clone()))));
+        assert_eq!(one, two, "{}", folder.display());
+        assert_eq!(one, seven, "{}", folder.display());
+    }
+}
+
 #[test]
 fn text_reports_fit_into_a_hundred_columns() {
     for case in CASES.iter() {

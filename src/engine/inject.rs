@@ -214,9 +214,10 @@ pub(super) fn certainly_new(space: &mut Space) -> Set {
         [8_u16, 13, 15, 17].iter().map(|kind| space.field(Field::IcmpType, *kind, *kind)).collect();
     let requests = space.union_all(&requests);
     let requests = space.intersect(icmp, requests);
-    let echo6 = space.field(Field::IcmpType, 128, 128);
-    let echo6 = space.intersect(icmp6, echo6);
-    space.union_all(&[others, syn, requests, echo6])
+    let requests6 = [128, 139].map(|kind| space.field(Field::IcmpType, kind, kind));
+    let requests6 = space.union(requests6[0], requests6[1]);
+    let requests6 = space.intersect(icmp6, requests6);
+    space.union_all(&[others, syn, requests, requests6])
 }
 
 /// ICMP errors (RFC 792, RFC 4443): types that quote the packet that they are about.

@@ -48,10 +48,10 @@ fn is_icmp(packet: &Packet) -> bool {
     matches!(packet.proto, proto::ICMP | proto::ICMPV6)
 }
 
-/// The type that answers an ICMP type, in either direction (RFC 792, RFC 4443).
+/// The type that answers an ICMP type, in either direction (RFC 792, RFC 950, RFC 4443, RFC 4620).
 fn icmp_reverse(protocol: u8, kind: u16) -> Option<u16> {
     const V4: [(u16, u16); 4] = [(8, 0), (13, 14), (15, 16), (17, 18)];
-    const V6: [(u16, u16); 1] = [(128, 129)];
+    const V6: [(u16, u16); 2] = [(128, 129), (139, 140)];
     let pairs: &[(u16, u16)] = if protocol == proto::ICMP { &V4 } else { &V6 };
     let forth = pairs.iter().find(|(request, _)| *request == kind).map(|(_, reply)| *reply);
     forth.or_else(|| pairs.iter().find(|(_, reply)| *reply == kind).map(|(request, _)| *request))
@@ -149,7 +149,7 @@ pub fn fresh(packet: &Packet) -> &'static [State] {
             packet.flags & tcp_flags::SYN != 0 && packet.flags & stops == 0
         }
         proto::ICMP => matches!(packet.icmp_type, 8 | 13 | 15 | 17),
-        proto::ICMPV6 => packet.icmp_type == 128,
+        proto::ICMPV6 => matches!(packet.icmp_type, 128 | 139),
         _ => true,
     };
     if opens { OPENS } else { UNCLEAR }

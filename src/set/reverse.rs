@@ -9,8 +9,16 @@ use crate::header::Family;
 
 const EMPTY: u32 = Set::EMPTY.0;
 
-/// Echo request and echo reply of each family (RFC 792, RFC 4443).
-const ECHOES: [(Family, u8, u8); 2] = [(Family::V4, 8, 0), (Family::V6, 128, 129)];
+/// Requests and replies of ICMP: echo, timestamp, information, address mask (RFC 792, RFC 950), echo and node information
+/// (RFC 4443, RFC 4620).
+const ASKED: [(Family, u8, u8); 6] = [
+    (Family::V4, 8, 0),
+    (Family::V4, 13, 14),
+    (Family::V4, 15, 16),
+    (Family::V4, 17, 18),
+    (Family::V6, 128, 129),
+    (Family::V6, 139, 140),
+];
 
 /// What happens below two blocks of levels that change places.
 type Tail<'a> = &'a mut dyn FnMut(&mut Space, u32) -> u32;
@@ -29,13 +37,13 @@ impl Space {
         Set(self.map_edges(set.0, FAMILY, |space, child| space.swap(child, SRC, DST, PROTO, &mut tail)))
     }
 
-    /// The replies to a set of packets, for a device that keeps state: addresses and ports swapped. An echo
-    /// request becomes an echo reply and the other way round, with its code; other ICMP has no reply of its
-    /// own kind and drops out. TCP flags and fragment of a reply are free.
+    /// The replies to a set of packets, for a device that keeps state: addresses and ports swapped. A request of
+    /// ICMP, such as echo, becomes its reply and the other way round, with its code; other ICMP has no reply of
+    /// its own kind and drops out. TCP flags and fragment of a reply are free.
     pub fn reverse(&mut self, set: Set) -> Set {
-        let mut parts = Vec::with_capacity(5);
+        let mut parts = Vec::with_capacity(2 * ASKED.len() + 1);
         let mut rest = set;
-        for (family, request, reply) in ECHOES {
+        for (family, request, reply) in ASKED {
             let number = family.icmp();
             let icmp = self.protocol(number);
             let family = self.family(family);

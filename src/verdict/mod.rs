@@ -13,6 +13,8 @@ mod trust;
 mod vacuity;
 
 pub use judge::{Judge, Options};
+#[doc(hidden)]
+pub use schedule::confirms;
 pub use telling::hops as tell_hops;
 
 use crate::claim::{Claim, Severity};

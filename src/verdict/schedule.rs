@@ -12,10 +12,14 @@ pub(super) fn question(query: &Query) -> Question {
             |place| Foothold { place: super::evidence::replay_place(place), stance: Stance::Adversary };
         places.iter().map(place).collect()
     };
-    let honest =
-        query.honest.iter().map(|id| Foothold { place: replay::Place::Node(*id), stance: Stance::Honest });
+    let honest = |nodes: &[NodeId]| -> Vec<Foothold> {
+        let place = |id: &NodeId| Foothold { place: replay::Place::Node(*id), stance: Stance::Honest };
+        nodes.iter().map(place).collect()
+    };
     let mut all = footholds(&query.footholds);
-    all.extend(honest);
+    all.extend(honest(&query.honest));
+    let mut openers = footholds(&query.accomplices);
+    openers.extend(honest(&query.talkers));
     let interfaces = query.cut.interfaces.iter().map(|id| Door::Interface(*id));
     let rules = query.cut.rules.iter();
     let rules = rules.map(|rule| Door::Rule { filter: rule.filter, chain: rule.chain, rule: rule.rule });
@@ -24,13 +28,21 @@ pub(super) fn question(query: &Query) -> Question {
     };
     Question {
         footholds: all,
-        openers: footholds(&query.accomplices),
+        openers,
         cut: interfaces.chain(rules).collect(),
         destinations: query.destinations.clone(),
         services: query.services.clone(),
         adversary_nodes: chosen(&query.footholds.nodes).into_iter().map(NodeId::at).collect(),
         adversary_segments: chosen(&query.forged).into_iter().map(SegmentId::at).collect(),
     }
+}
+
+/// Whether the second interpreter sees the last packet of a witness arrive where the engine says, in the reading of the
+/// query.
+pub fn confirms(network: &Network, query: &Query, witness: &Witness) -> bool {
+    let walked = replay::walk(network, query.reading, &question(query), &sends(network, witness));
+    let last = witness.journeys.last();
+    last.is_some_and(|last| walked.confirms(super::evidence::replay_place(last.arrives)))
 }
 
 /// The packets of a witness in order, with the way that is claimed for each.
@@ -75,7 +87,8 @@ pub(super) fn crossings(network: &Network, way: &Branch) -> Vec<Crossing> {
     crossings
 }
 
-/// The crossings of a journey; none, which means every way, where frames changed segments by themselves.
+/// The crossings of a journey; none, which means every way, where they are not all told or frames changed segments by
+/// themselves.
 fn path(network: &Network, journey: &Journey) -> Vec<Crossing> {
     let segment_of = |interface: InterfaceId| network.interface(interface).segment;
     let first = match (journey.hops.first(), journey.arrives) {
@@ -92,11 +105,10 @@ fn path(network: &Network, journey: &Journey) -> Vec<Crossing> {
         | Origin::Accomplice(Place::Node(id))
         | Origin::Honest(id)
         | Origin::Reflected(id) => {
-            let own = network.node(id).interfaces.iter().copied();
-            let Some(own) = own.into_iter().find(|interface| segment_of(*interface) == Some(first)) else {
-                return Vec::new();
-            };
-            Some(own)
+            let mut own = network.node(id).interfaces.iter().filter(|i| segment_of(**i) == Some(first));
+            // With two interfaces there, nobody says by which of them it sends.
+            let (Some(own), None) = (own.next(), own.next()) else { return Vec::new() };
+            Some(*own)
         }
     };
     let mut crossings = vec![Crossing::plain(first, sender, journey.hops.first().map(|hop| hop.receiver))];

@@ -12,7 +12,7 @@ use isoaudit::model::{
 use isoaudit::replay::{Place, Question, explore};
 
 /// Whether one of these packets comes to a place, in [must, may]; engine and interpreter have to agree on each.
-fn arrives(network: &Network, question: &Question, place: Place, packets: &[Packet]) -> [bool; 2] {
+pub(super) fn arrives(network: &Network, question: &Question, place: Place, packets: &[Packet]) -> [bool; 2] {
     let compiled = Compiled::new(network);
     [Reading::Must, Reading::May].map(|reading| {
         let naive = explore(network, reading, question, packets);

@@ -8,6 +8,9 @@
 mod support;
 
 mod answers;
+mod connections;
+mod tiny;
+mod witnesses;
 
 use isoaudit::claim::Door;
 use isoaudit::engine::{self, Compiled, Cut, Limits, Places, Query, RuleRef};
@@ -16,6 +19,7 @@ use isoaudit::model::{Network, NodeId, Reading};
 use isoaudit::replay::{Foothold, Place, Question, Reached, Stance};
 use support::compare::{MAX_UNIVERSE, differences, places, shrink};
 use support::random::{Case, case};
+use support::stateful::stateful;
 use support::universe::universe;
 
 /// What the engine says of a question, as the interpreter says it.
@@ -114,10 +118,26 @@ fn cases(default: u64) -> impl Iterator<Item = (u64, Case)> {
     small.take(setting("ISOAUDIT_ORACLE_NETWORKS", default) as usize)
 }
 
+/// The same of routers in a row that know of connections.
+fn stateful_cases(default: u64) -> impl Iterator<Item = (u64, Case)> {
+    let seeds = setting("ISOAUDIT_ORACLE_SEED", 0)..;
+    let all = seeds.map(|seed| (seed, stateful(seed)));
+    all.take(setting("ISOAUDIT_ORACLE_NETWORKS", default) as usize)
+}
+
 #[test]
 fn the_engine_and_the_interpreter_agree() {
+    agree(cases(100));
+}
+
+#[test]
+fn the_engine_and_the_interpreter_agree_about_connections() {
+    agree(stateful_cases(16));
+}
+
+fn agree(cases: impl Iterator<Item = (u64, Case)>) {
     let mut compared = 0;
-    for (seed, case) in cases(100) {
+    for (seed, case) in cases {
         compared += universe(&case.network, &case.question).len();
         let found = differences(&case, &engine);
         if let Some(first) = found.first() {

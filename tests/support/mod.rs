@@ -7,5 +7,6 @@ pub(crate) mod net;
 pub(crate) mod packets;
 pub(crate) mod random;
 pub(crate) mod settle;
+pub(crate) mod stateful;
 pub(crate) mod text;
 pub(crate) mod universe;

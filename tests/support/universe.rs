@@ -244,7 +244,7 @@ fn flags(asked: &Asked, tracks: bool) -> Vec<u8> {
 
 fn icmp_types(asked: &Asked, family: Family, tracks: bool) -> Vec<u8> {
     let v4 = [(8_u8, 0_u8), (13, 14), (15, 16), (17, 18)];
-    let pairs: &[(u8, u8)] = if family == Family::V4 { &v4 } else { &[(128, 129)] };
+    let pairs: &[(u8, u8)] = if family == Family::V4 { &v4 } else { &[(128, 129), (139, 140)] };
     let errors: &[u8] = if family == Family::V4 { &[3, 4, 5, 11, 12] } else { &[1, 2, 3, 4, 137] };
     let named = |kind: u8| -> Vec<bool> {
         asked.services.iter().map(|s| (s.icmp_types.0..=s.icmp_types.1).contains(&kind)).collect()

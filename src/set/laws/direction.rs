@@ -10,15 +10,21 @@ fn swapped(p: &Packet) -> Packet {
     Packet { src: p.dst, dst: p.src, sport: p.dport, dport: p.sport, ..*p }
 }
 
+/// Requests and their replies, by family.
+const ASKED: [(Family, u8, u8); 6] = [
+    (Family::V4, 8, 0),
+    (Family::V4, 13, 14),
+    (Family::V4, 15, 16),
+    (Family::V4, 17, 18),
+    (Family::V6, 128, 129),
+    (Family::V6, 139, 140),
+];
+
 /// What a packet with this type answers or is the answer to, in its own family's ICMP.
 fn other_echo(p: &Packet) -> Option<u8> {
-    match (p.family(), p.icmp_type) {
-        (Family::V4, 8) => Some(0),
-        (Family::V4, 0) => Some(8),
-        (Family::V6, 128) => Some(129),
-        (Family::V6, 129) => Some(128),
-        _ => None,
-    }
+    let own = || ASKED.into_iter().filter(|(family, ..)| *family == p.family());
+    let answer = own().find(|(_, request, _)| *request == p.icmp_type).map(|(_, _, reply)| reply);
+    answer.or_else(|| own().find(|(_, _, reply)| *reply == p.icmp_type).map(|(_, request, _)| request))
 }
 
 proptest! {
@@ -159,9 +165,9 @@ fn a_request_from_here_to_there_is_answered_from_there_to_here() {
 }
 
 #[test]
-fn only_echo_is_answered_among_icmp() {
+fn only_requests_are_answered_among_icmp() {
     let mut s = Space::new();
-    for (family, request, reply) in [(Family::V4, 8, 0), (Family::V6, 128, 129)] {
+    for (family, request, reply) in ASKED {
         let asked = s.icmp(family, request, Some(0));
         let answered = s.icmp(family, reply, Some(0));
         assert_eq!(s.reverse(asked), answered);

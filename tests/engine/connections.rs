@@ -1,0 +1,49 @@
+//! What belongs to an open connection, where the packets of a random universe stand for too many kinds at once.
+
+use super::answers::arrives;
+use crate::support::line::{HOST, HOST6, LEFT, LEFT6, Line, NO, OPEN, YES, adversary};
+use crate::support::net::{chain, rule};
+use crate::support::packets::icmp;
+use isoaudit::header::proto;
+use isoaudit::model::{Action, Service, Stage, State, Test};
+use isoaudit::replay::Place;
+
+/// The adversary stands on the right; an accomplice on the left may open connections by one type of ICMP.
+fn asked_from_the_left(number: u8, request: u8) -> Line {
+    let mut line = Line::new().quiet();
+    let known = rule("established", vec![Test::State(vec![State::Established])], Action::Accept);
+    let asks = Test::Service(vec![Service::icmp(number, request)]);
+    let asks = rule("asks", vec![asks, Test::InName("eth0".to_owned())], Action::Accept);
+    line.tracking(Stage::Forward, chain(Some(Action::Drop), vec![known, asks]));
+    line.question.openers = vec![adversary(Place::Segment(line.left))];
+    line.question.footholds = vec![adversary(Place::Segment(line.right))];
+    line
+}
+
+#[test]
+fn a_reply_of_icmp_belongs_to_its_request_alone() {
+    let v4 = [(8, 0), (13, 14), (15, 16), (17, 18)].map(|pair| (proto::ICMP, LEFT, HOST, pair));
+    let v6 = [(128, 129), (139, 140)].map(|pair| (proto::ICMPV6, LEFT6, HOST6, pair));
+    for (number, left, host, (request, reply)) in v4.into_iter().chain(v6) {
+        let line = asked_from_the_left(number, request);
+        let comes = |kind: u8| {
+            let packets = [icmp(left, host, request), icmp(host, left, kind)];
+            let at = Place::Segment(line.left);
+            // What the accomplice sends is put there too, but does not count.
+            arrives(&line.net.network, &line.question, at, &packets)
+        };
+        assert_eq!(comes(reply), YES, "{request} is answered by {reply}");
+        assert_eq!(comes(reply + 1), NO, "{request} is not answered by {}", reply + 1);
+    }
+}
+
+#[test]
+fn an_error_may_belong_to_a_connection_from_any_source() {
+    let mut line = asked_from_the_left(proto::ICMP, 8);
+    let filter = &mut line.net.network.filters[0];
+    filter.chains[0].rules[0].matches[0].test = Test::State(vec![State::Related]);
+    let packets = [icmp(LEFT, HOST, 8), icmp("10.0.1.77", LEFT, 3)];
+    assert_eq!(arrives(&line.net.network, &line.question, Place::Segment(line.left), &packets), OPEN);
+    line.question.openers.clear();
+    assert_eq!(arrives(&line.net.network, &line.question, Place::Segment(line.left), &packets), NO);
+}

@@ -1,0 +1,145 @@
+//! Routers in a row whose lists know of connections, by chance. Little else happens in them, so that it matters who opens
+//! what: `s0 -- r0 -- s1 [-- r1 -- s2]`, with a host on the first segment and on the last.
+
+use super::net::{Net, chain, prefix, ranges, rule, stateless};
+use super::random::{Case, Chance};
+use isoaudit::header::proto;
+use isoaudit::model::{
+    Action, Antispoof, Assumption, InterfaceId, NodeId, RouteAction, Rule, SegmentId, Service, Stage, State,
+    Test,
+};
+use isoaudit::replay::{Foothold, Place, Question, Stance};
+
+struct Row {
+    chance: Chance,
+    net: Net,
+    routers: Vec<NodeId>,
+    hosts: [NodeId; 2],
+}
+
+/// The network and the question of a seed.
+pub(crate) fn stateful(seed: u64) -> Case {
+    let mut chance = Chance::new(seed ^ 0x0005_1a7e);
+    let mut net = Net::new();
+    let routers = 1 + chance.below(2);
+    let segments: Vec<SegmentId> = (0..=routers).map(|index| net.segment(&format!("s{index}"))).collect();
+    let mut all = Vec::new();
+    for index in 0..routers {
+        let r = net.router(&format!("r{index}"));
+        let left = net.interface(r, segments[index], &[&format!("10.0.{index}.2/29")]);
+        let right = net.interface(r, segments[index + 1], &[&format!("10.0.{}.1/29", index + 1)]);
+        all.push((r, left, right));
+    }
+    route(&mut net, &all);
+    let hosts = [(0, 5, 2), (routers, 6, 1)].map(|(segment, own, gateway)| {
+        let h = net.host(&format!("h{segment}"));
+        let id = net.interface(h, segments[segment], &[&format!("10.0.{segment}.{own}/29")]);
+        net.route(h, "0.0.0.0/0", &[(id, &format!("10.0.{segment}.{gateway}"))]);
+        h
+    });
+    let routers = all.iter().map(|(r, ..)| *r).collect();
+    let mut row = Row { chance, net, routers, hosts };
+    row.facts();
+    row.filters();
+    let question = row.question();
+    Case { network: row.net.network, question }
+}
+
+/// Each router has a route to either end.
+fn route(net: &mut Net, all: &[(NodeId, InterfaceId, InterfaceId)]) {
+    if let [(r0, _, right), (r1, left, _)] = all {
+        net.route(*r0, "10.0.2.0/29", &[(*right, "10.0.1.2")]);
+        net.route(*r1, "10.0.0.0/29", &[(*left, "10.0.1.1")]);
+    }
+}
+
+impl Row {
+    fn facts(&mut self) {
+        for assumption in [Assumption::NoReflection, Assumption::StaticNeighbours] {
+            if self.chance.percent(80) {
+                self.net.assume(assumption);
+            }
+        }
+        for index in 0..self.net.network.interfaces.len() {
+            if self.chance.percent(30) {
+                self.net.network.interfaces[index].antispoof = [Antispoof::Strict; 2];
+            }
+        }
+        if self.chance.percent(20) {
+            let r = self.routers[0];
+            self.net.add_route(r, 0, prefix("10.0.0.5/32"), RouteAction::Blackhole);
+        }
+    }
+
+    fn filters(&mut self) {
+        for r in self.routers.clone() {
+            for (stage, percent) in [(Stage::Forward, 95), (Stage::Input, 50), (Stage::Output, 50)] {
+                if self.chance.percent(percent) {
+                    let rules = self.rules();
+                    let filter = self.net.filter(true, vec![chain(Some(Action::Drop), rules)]);
+                    self.net.bind(r, stage, filter);
+                }
+            }
+        }
+        if self.chance.percent(40) {
+            let rules = self.rules();
+            let filter = self.net.filter(true, vec![chain(Some(Action::Drop), rules)]);
+            self.net.bind(self.hosts[1], Stage::Input, filter);
+        }
+    }
+
+    fn rules(&mut self) -> Vec<Rule> {
+        let established =
+            self.chance.pick(&[vec![State::Established], vec![State::Established, State::Related]]);
+        let mut rules = vec![rule("established", vec![Test::State(established)], Action::Accept)];
+        for _ in 0..1 + self.chance.below(2) {
+            let places = ["10.0.0.0/29", "10.0.0.5/32", "10.0.1.0/29", "10.0.2.0/29"];
+            let mut tests = Vec::new();
+            if self.chance.percent(60) {
+                tests.push(Test::Source(ranges(&[self.chance.pick(&places)])));
+            }
+            if self.chance.percent(40) {
+                tests.push(Test::Destination(ranges(&[self.chance.pick(&places)])));
+            }
+            if self.chance.percent(60) {
+                let services = [Service::ports(proto::TCP, 80, 80), Service::protocol(proto::TCP)];
+                tests.push(Test::Service(vec![self.chance.pick(&services)]));
+            }
+            if self.chance.percent(15) {
+                tests.push(Test::Unknown(self.net.unknown("a match")));
+            }
+            let one = rule("open", tests, Action::Accept);
+            rules.push(if self.chance.percent(15) { stateless(one) } else { one });
+        }
+        if self.chance.percent(20) {
+            rules.rotate_left(1);
+        }
+        rules
+    }
+
+    fn question(&mut self) -> Question {
+        let last = self.net.network.segments.len() - 1;
+        let mut ends = [(0, self.hosts[0]), (last, self.hosts[1])];
+        if self.chance.percent(50) {
+            ends.reverse();
+        }
+        let [(near, near_host), (far, far_host)] = ends;
+        let adversary = |place| Foothold { place, stance: Stance::Adversary };
+        let at = |segment| adversary(Place::Segment(SegmentId::at(segment)));
+        let honest = |node| Foothold { place: Place::Node(node), stance: Stance::Honest };
+        let mut question = Question::default();
+        let foothold = self.chance.pick(&[at(near), adversary(Place::Node(near_host)), honest(near_host)]);
+        question.footholds.push(foothold);
+        if foothold.stance == Stance::Adversary {
+            question.adversary_segments.insert(SegmentId::at(near));
+        }
+        if foothold == adversary(Place::Node(near_host)) {
+            question.adversary_nodes.insert(near_host);
+        }
+        let helper = self.chance.pick(&[at(far), honest(far_host), honest(self.routers[0])]);
+        if self.chance.percent(85) {
+            question.openers.push(helper);
+        }
+        question
+    }
+}
