@@ -112,7 +112,7 @@ fn write_rack(text: &mut String, links: &mut String, rack: u32, random: &mut Ran
     let _ = write!(
         text,
         "\n  # Rack {rack}, as delivered.\n  rack{rack}-rtr:\n    group: routers\n    site: one\n    labels: \
-         {{ rack: r{rack}, owner: \"team {}\" }}\n    interfaces:\n",
+         {{ rack: r{rack}, owner: team-{} }}\n    interfaces:\n",
         random.below(90)
     );
     for server in 0..servers {

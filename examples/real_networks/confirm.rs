@@ -68,10 +68,12 @@ struct Rest {
     dport: u32,
 }
 
+/// The routes of one device: by length of the prefix, the longest first, the port of each prefix.
+type Lengths<'d> = Vec<(u32, HashMap<u32, &'d str>)>;
+
 /// The port of each device for a destination.
 struct Tables<'d> {
-    /// Of each device, its routes by length of the prefix, the longest first, and by prefix.
-    devices: Vec<(&'d str, Vec<(u32, HashMap<u32, &'d str>)>)>,
+    devices: Vec<(&'d str, Lengths<'d>)>,
 }
 
 impl<'d> Tables<'d> {
@@ -88,7 +90,7 @@ impl<'d> Tables<'d> {
     }
 
     fn ports(&self, address: u32) -> Vec<Option<&'d str>> {
-        let port = |(_, lengths): &(&str, Vec<(u32, HashMap<u32, &'d str>)>)| {
+        let port = |(_, lengths): &(&str, Lengths<'d>)| {
             lengths.iter().find_map(|(length, routes)| {
                 let host = u32::MAX.checked_shr(*length).unwrap_or(0);
                 routes.get(&(address & !host)).copied()
@@ -172,7 +174,7 @@ impl Walk<'_> {
     fn through(&mut self, lists: &[String], address: u32) -> Bits {
         let count = self.packets.len();
         let mut bits: Bits = vec![u64::MAX; count.div_ceil(64)];
-        if let Some(last) = bits.last_mut().filter(|_| count % 64 != 0) {
+        if let Some(last) = bits.last_mut().filter(|_| !count.is_multiple_of(64)) {
             *last = (1 << (count % 64)) - 1;
         }
         for list in lists {

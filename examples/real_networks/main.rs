@@ -78,8 +78,11 @@ fn read(folder: &Path) -> Outcome<Network> {
     Ok(description.map_err(first)?.network)
 }
 
+/// Sources and the exits that they reach.
+type Pairs = BTreeSet<(String, String)>;
+
 /// The median times of compiling and of solving, in milliseconds, and the pairs.
-fn measure(network: &Network) -> Outcome<(f64, f64, BTreeSet<(String, String)>)> {
+fn measure(network: &Network) -> Outcome<(f64, f64, Pairs)> {
     let queries = queries(network)?;
     let (mut compiling, mut solving) = (Vec::new(), Vec::new());
     let mut pairs = BTreeSet::new();
