@@ -136,7 +136,7 @@ pub(crate) struct CheckArgs {
     /// Set every named assumption aside
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Judge `until` of policy rules for this day, YYYY-MM-DD; the clock is never asked
+    /// List policy rules whose `until` is before this day, YYYY-MM-DD; no verdict changes
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) as_of: Option<Date>,
     /// Causes of a violation to look for
@@ -203,7 +203,7 @@ pub(crate) struct TraceArgs {
     /// Send this packet first: 'PLACE SOURCE>DESTINATION SERVICE [in=] [as=] [sport=] [flags=] [fragment=]'
     #[arg(long, value_name = "PACKET")]
     pub(crate) after: Vec<String>,
-    /// Judge `until` of policy rules for this day, YYYY-MM-DD; the clock is never asked
+    /// List policy rules whose `until` is before this day, YYYY-MM-DD; no verdict changes
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) as_of: Option<Date>,
     /// Walks of one packet to show

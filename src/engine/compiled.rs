@@ -314,6 +314,12 @@ impl View<'_> {
         self.cut.clone_from(cut);
     }
 
+    /// The packets that are in a set, and those that are not. Mostly none is, and then nothing new is made.
+    pub(super) fn part(&mut self, packets: Set, of: Set) -> (Set, Set) {
+        let inside = self.space.intersect(packets, of);
+        if inside.is_empty() { (inside, packets) } else { (inside, self.space.minus(packets, of)) }
+    }
+
     /// Every packet for which some list of a node opens a connection; none if it keeps no tables.
     fn openable(&mut self, node: NodeId) -> Set {
         if !self.compiled.keeps_tables(node) {

@@ -222,11 +222,9 @@ impl Run<'_, '_> {
         let facts = &view.compiled.nodes[batch.node.index()];
         let rejects = facts.rejects;
         let own = facts.to_own;
-        let mut local = view.space.intersect(batch.packets, own);
-        let mut away = view.space.minus(batch.packets, own);
+        let (mut local, away) = view.part(batch.packets, own);
         let group = group_at(view, batch.receiver);
-        let flooded = view.space.intersect(away, group);
-        away = view.space.minus(away, group);
+        let (flooded, mut away) = view.part(away, group);
         let spec = self.network.node(batch.node);
         if self.query.reading == Reading::May {
             local = view.space.union(local, flooded);

@@ -4,6 +4,7 @@
 //! on a private layer of sets. Connections need two: first everything that anybody sends, which says what is open
 //! where; then what descends from the footholds, which alone counts (SEMANTICS.md section 5.2).
 
+mod arrivals;
 mod compiled;
 mod device;
 mod endings;
@@ -19,6 +20,7 @@ mod solve;
 mod structure;
 mod witness;
 
+pub use arrivals::arrivals;
 pub use compiled::Compiled;
 pub use endings::{EndedBy, Ending};
 pub use inject::own_sources;
@@ -27,6 +29,7 @@ pub use parallel::map as parallel_map;
 pub use query::{
     Answer, Cut, FreeFlow, Journey, JourneyHop, Limits, Origin, Place, Places, Query, RuleRef, Stop, Witness,
 };
+pub use routes::route_sets;
 pub use rules::rule_size;
 pub use solve::{Reached, explore, solve, solve_coarsely};
 pub use structure::Structure;

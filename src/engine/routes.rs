@@ -38,7 +38,7 @@ pub(super) fn compile_fib(
             (None, _) if !bound => (condition, condition),
             (_, Reading::May) => (condition, Set::EMPTY),
             // An address of the VRF is used by what is bound to it; nobody knows of which.
-            (_, Reading::Must) if bound => (Set::EMPTY, fib.from_members(network, rule, condition)),
+            (_, Reading::Must) if bound => (Set::EMPTY, fib.sent_by_members(network, rule, condition)),
             (_, Reading::Must) => (Set::EMPTY, condition),
         };
         let here = fib.space.intersect(left, take);
@@ -55,6 +55,14 @@ pub(super) fn compile_fib(
     }
     let unroutable = fib.space.union(fib.unroutable, left);
     Fib { sends: fib.sends.into_iter().collect(), unroutable }
+}
+
+/// Where the own packets of one node go, compiled by itself: next hops with the packets that are sent there. For
+/// measuring large tables.
+pub fn route_sets(network: &Network, node: NodeId, reading: Reading) -> (Space, Vec<(NextHop, Set)>) {
+    let mut space = Space::new();
+    let sends = compile_fib(&mut space, network, node, None, reading).sends;
+    (space, sends)
 }
 
 /// Whether a rule asks packets that came in there at all, or may ask the device's own.
@@ -81,7 +89,7 @@ impl FibCompiler<'_> {
     }
 
     /// Those of some packets that bear an address of an interface that a rule asks for.
-    fn from_members(&mut self, network: &Network, rule: &LookupRule, packets: Set) -> Set {
+    fn sent_by_members(&mut self, network: &Network, rule: &LookupRule, packets: Set) -> Set {
         let members = rule.incoming.iter().flatten().map(|id| network.interface(*id));
         let own: Vec<AddressRange> =
             members.flat_map(|i| &i.addresses).map(|a| AddressRange::single(a.net.addr())).collect();
@@ -136,12 +144,16 @@ struct Class<'t> {
 
 /// The destinations of a table by what happens to them; together they are all addresses of both families.
 fn classes(table: &Table, reading: Reading) -> Vec<(Class<'_>, Vec<AddressRange>)> {
-    let mut found = Classes { reading, numbers: FxHashMap::default(), classes: Vec::new() };
+    let mut found =
+        Classes { reading, numbers: FxHashMap::default(), classes: Vec::new(), applying: Vec::new() };
     for family in Family::ALL {
-        let mut routes: Vec<&Route> =
-            table.routes.iter().filter(|route| Family::of(route.prefix.addr()) == family).collect();
-        // The sort is stable: routes of one prefix stay in their order.
-        routes.sort_by_key(|route| (route.prefix.network(), route.prefix.prefix_len()));
+        let own = table.routes.iter().enumerate();
+        let own = own.filter(|(_, route)| Family::of(route.prefix.addr()) == family);
+        // Routes of one prefix stay in their order. Numbers are sorted: a large table would look up each route often.
+        let key = |route: &Route| (address_number(route.prefix.network()), route.prefix.prefix_len());
+        let mut order: Vec<_> = own.map(|(position, route)| (key(route), position)).collect();
+        order.sort_unstable();
+        let routes: Vec<&Route> = order.into_iter().map(|(_, position)| &table.routes[position]).collect();
         found.sweep(family, &routes);
     }
     found.classes
@@ -149,8 +161,11 @@ fn classes(table: &Table, reading: Reading) -> Vec<(Class<'_>, Vec<AddressRange>
 
 struct Classes<'t> {
     reading: Reading,
-    numbers: FxHashMap<(Vec<&'t RouteAction>, bool), usize>,
+    /// The positions of classes by their actions, each without and with perhaps no route.
+    numbers: FxHashMap<Vec<&'t RouteAction>, [Option<usize>; 2]>,
     classes: Vec<(Class<'t>, Vec<AddressRange>)>,
+    /// The actions of the range at hand.
+    applying: Vec<&'t RouteAction>,
 }
 
 impl<'t> Classes<'t> {
@@ -194,11 +209,14 @@ impl<'t> Classes<'t> {
     }
 
     fn add(&mut self, family: Family, from: u128, to: u128, open: &[(u128, &'t Route)]) {
-        let (actions, may_have_none) = self.applying(open);
-        let classes = &mut self.classes;
-        let number = *self.numbers.entry((actions.clone(), may_have_none)).or_insert_with(|| {
-            classes.push((Class { actions, may_have_none }, Vec::new()));
-            classes.len() - 1
+        let may_have_none = self.apply(open);
+        let known = self.numbers.get(self.applying.as_slice()).copied().unwrap_or_default();
+        let number = known[usize::from(may_have_none)].unwrap_or_else(|| {
+            let actions = self.applying.clone();
+            let number = self.classes.len();
+            self.numbers.entry(actions.clone()).or_default()[usize::from(may_have_none)] = Some(number);
+            self.classes.push((Class { actions, may_have_none }, Vec::new()));
+            number
         });
         let ranges = &mut self.classes[number].1;
         let low = address_from_number(family, from);
@@ -211,9 +229,11 @@ impl<'t> Classes<'t> {
         }
     }
 
-    /// The routes that may apply, longest prefix first: a first-match list read by pairs.
-    fn applying(&self, open: &[(u128, &'t Route)]) -> (Vec<&'t RouteAction>, bool) {
-        let mut actions = Vec::new();
+    /// Collects the routes that may apply, longest prefix first: a first-match list read by pairs. Returns whether perhaps
+    /// none does.
+    fn apply(&mut self, open: &[(u128, &'t Route)]) -> bool {
+        let actions = &mut self.applying;
+        actions.clear();
         let mut end = open.len();
         while end > 0 {
             let prefix = open[end - 1].1.prefix;
@@ -223,16 +243,19 @@ impl<'t> Classes<'t> {
                 match (route.unknown, self.reading) {
                     (None, _) => {
                         actions.push(&route.action);
-                        return (actions, false);
+                        return false;
                     }
                     (Some(_), Reading::May) => actions.push(&route.action),
                     // It hides the shorter ones, and is itself not certain.
-                    (Some(_), Reading::Must) => return (Vec::new(), false),
+                    (Some(_), Reading::Must) => {
+                        actions.clear();
+                        return false;
+                    }
                 }
             }
             end = start;
         }
-        (actions, true)
+        true
     }
 }
 

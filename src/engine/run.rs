@@ -263,13 +263,12 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         self.arrive(view, segment, packets, step);
         let group = view.compiled.segments[segment.index()].group;
-        let flooded = view.space.intersect(packets, group);
-        for interface in &self.network.segment(segment).attached {
+        let (flooded, single) = view.part(packets, group);
+        for interface in self.network.segment(segment).attached.iter().filter(|_| !flooded.is_empty()) {
             if *interface != sender {
                 self.receive(view, *interface, flooded, step);
             }
         }
-        let single = view.space.minus(packets, group);
         match via {
             Some(neighbour) => self.hand_to_neighbour(view, segment, single, sender, neighbour, step),
             None => self.hand_to_owners(view, segment, single, sender, step),

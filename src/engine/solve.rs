@@ -127,7 +127,7 @@ pub fn explore<'c>(compiled: &'c Compiled<'c>, query: &Query, limits: Limits) ->
     Ok(Reached { segments: run.on_segment, nodes: run.delivered, opened: openers.opened, view })
 }
 
-fn start_counted(view: &mut View<'_>, run: &mut Run<'_, '_>) {
+pub(super) fn start_counted(view: &mut View<'_>, run: &mut Run<'_, '_>) {
     let query = run.query;
     // What no packet looks like must not count as a cause because it is in no set of real packets.
     let real = view.space.well_formed();
@@ -219,7 +219,7 @@ fn grow_tables(view: &mut View<'_>, run: &mut Run<'_, '_>, senders: &[NodeId]) -
 }
 
 /// Targets where something arrives that is not free, with it.
-fn bad_places(view: &mut View<'_>, run: &Run<'_, '_>) -> Vec<(Place, Set)> {
+pub(super) fn bad_places(view: &mut View<'_>, run: &Run<'_, '_>) -> Vec<(Place, Set)> {
     let counted = view.space.complement(run.free);
     let segments = run.on_segment.iter().enumerate().map(|(i, set)| (Place::Segment(SegmentId::at(i)), *set));
     let nodes = run.delivered.iter().enumerate().map(|(i, set)| (Place::Node(NodeId::at(i)), *set));

@@ -29,8 +29,7 @@ pub struct Description {
 /// What a reader may be told that no file says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The day for which `until` in policies is judged; never the clock's. A rule is in force up to its day. Behind it, and
-    /// without a day, it is not known whether the rule is in force; a rule that has ended is in the ledger, too.
+    /// The day behind which rules with an earlier `until` are in the ledger. It changes no verdict, and nobody asks the clock.
     pub as_of: Option<Date>,
 }
 
@@ -107,6 +106,25 @@ pub fn resolve_source(
     let mut found = Diagnostics::default();
     let files = topology::load_text(sources, loader, source, &mut found);
     topology::resolve(&files, found)
+}
+
+/// How many values a text holds: reads it into a tree with places, and goes no further. For measuring.
+///
+/// # Errors
+/// It is not the YAML that is taken here.
+#[doc(hidden)]
+pub fn count_values(sources: &SourceMap, source: SourceId) -> Result<usize, Diagnostics> {
+    topology::count_values(source, &sources.get(source).text)
+}
+
+/// How many devices and links a file declares: reads its text into a tree and that into the types of the format, and
+/// goes no further. For measuring.
+///
+/// # Errors
+/// As [`resolve`].
+#[doc(hidden)]
+pub fn count_entries(sources: &SourceMap, source: SourceId) -> Result<(usize, usize), Diagnostics> {
+    topology::count_entries(source, &sources.get(source).text)
 }
 
 /// The JSON Schema (draft 2020-12) of `topology.yaml`, generated from the tables that read it.

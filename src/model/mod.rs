@@ -8,6 +8,7 @@
 //! a policy text or a dump of rules compiles to. An *unknown* is something that the description does not settle;
 //! whatever depends on one is told apart by the two [`Reading`]s.
 
+pub mod assumption;
 pub mod build;
 pub mod country;
 pub mod filter;
@@ -17,11 +18,12 @@ pub mod network;
 pub mod route;
 pub mod service;
 
+pub use assumption::Assumption;
 pub use filter::{Action, Chain, Filter, Hook, Match, Rule, Stage, State, Test};
 pub use id::{FilterId, InterfaceId, NodeId, SegmentId, SiteId, TunnelId, UnknownId, VlanId, VrfId, ZoneId};
 pub use network::{
-    Address, Antispoof, Assumption, Existence, Interface, Join, Kind, LedgerEntry, Network, Node, Role,
-    Segment, Site, Transit, Unknown, Vlan, Vrf, Zone,
+    Address, Antispoof, Existence, Interface, Join, Kind, LedgerEntry, Network, Node, Role, Segment, Site,
+    Transit, Unknown, Vlan, Vrf, Zone,
 };
 pub use route::{Lookup, LookupRule, NextHop, Route, RouteAction, Table};
 pub use service::Service;

@@ -29,7 +29,7 @@ pub struct Report {
     pub topology: String,
     /// The input as the user named it, so that commands in the report can be typed as they stand.
     pub input: String,
-    /// The day for which `until` in policies was judged, as `YYYY-MM-DD`, if one was given.
+    /// The day behind which rules with `until` are listed, as `YYYY-MM-DD`, if one was given.
     pub as_of: Option<String>,
     /// Every file that was read, in the order of reading.
     pub files: Vec<InputFile>,

@@ -174,15 +174,18 @@ fn unknown_kinds(network: &Network, witness: &Witness) -> Vec<Open> {
         Origin::Adversary(_) | Origin::Accomplice(_) | Origin::Honest(_) | Origin::Somebody(_) => None,
     });
     let nodes: BTreeSet<NodeId> = passed.chain(answering).collect();
-    let nodes = nodes.into_iter().map(|id| network.node(id));
-    let odd = nodes.filter(|node| node.kind != Kind::Linux && node.existence == Existence::Described);
-    let odd = odd.filter(|node| node.role != Role::Internet);
-    let question = |node: &crate::model::Node| Open {
+    nodes.into_iter().filter_map(|id| unknown_kind(network, id)).collect()
+}
+
+/// The question about a described device of which nobody knows what it runs.
+pub(super) fn unknown_kind(network: &Network, id: NodeId) -> Option<Open> {
+    let node = network.node(id);
+    let is_known = node.kind == Kind::Linux || node.role == Role::Internet;
+    (!is_known && node.existence == Existence::Described).then(|| Open {
         what: format!("what {} does with packets: nothing is known of its `kind`", node.name),
         span: Some(node.span),
         settle: format!("`kind: linux` on `{}`, if that is what it runs", node.name),
-    };
-    odd.map(question).collect()
+    })
 }
 
 /// Rules on the way that let an error pass because it may be about a connection.

@@ -257,6 +257,11 @@ fn what_is_open(
             unknowns.extend(more);
         }
         open.extend(unknowns.into_iter().map(|id| super::evidence::open_question(network, id)));
+        let nodes = way.hops.iter().filter_map(|hop| match hop.place {
+            replay::Place::Node(id) => Some(id),
+            replay::Place::Segment(_) => None,
+        });
+        open.extend(nodes.filter_map(|id| super::evidence::unknown_kind(network, id)));
         if open.is_empty()
             && let Some(step) =
                 telling::hops(network, &packet, &way).last().and_then(|hop| hop.steps.last().cloned())

@@ -3,6 +3,7 @@
 //!
 //! `ISOAUDIT_ORACLE_NETWORKS` sets how many networks are looked at, `ISOAUDIT_ORACLE_SEED` where they begin.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::print_stdout, reason = "with --nocapture a test says how much it has compared")]
 
 #[path = "../support/mod.rs"]
 mod support;

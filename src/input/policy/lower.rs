@@ -12,7 +12,7 @@ use super::names::Names;
 use super::resolve::{Definitions, Resolver, Topic, resolver, says_self};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::header::{Family, proto};
-use crate::model::{Action, Chain, Filter, LedgerEntry, Match, Rule, State, Test, Unknown};
+use crate::model::{Action, Chain, Filter, LedgerEntry, Match, Rule, State, Test};
 use crate::source::{Span, Spanned};
 
 /// The chains of a policy's filter, by position.
@@ -68,8 +68,7 @@ pub struct Lowerer<'f, 'a, N> {
 }
 
 impl<'f, 'a, N: Names> Lowerer<'f, 'a, N> {
-    /// Reads the definitions of the file. `as_of` is the day for which `until` is judged; without it, whether a
-    /// rule with `until` is in force is not known.
+    /// Reads the definitions of the file. Rules whose `until` is before `as_of` are noted in the ledger.
     pub fn new(
         file: &'f File<'a>,
         names: &'f mut N,
@@ -249,7 +248,7 @@ impl<N: Names> Work<'_, '_, N> {
                 parts.others.push(Match { test: Test::InVrf(vrf), negated: false, span: clause.span });
             }
             ClauseKind::Stateless => parts.stateless = true,
-            ClauseKind::Until(day) => parts.others.extend(self.until(rule, *day)),
+            ClauseKind::Until(day) => self.until(rule, *day),
             ClauseKind::Log | ClauseKind::Comment(_) => {}
         }
         Some(())
@@ -282,29 +281,15 @@ impl<N: Names> Work<'_, '_, N> {
         Some((!is_all).then_some(Match { test, negated: set.negated, span: set.span }))
     }
 
-    /// The condition that stands for `until`.
-    fn until(&mut self, rule: &RuleText<'_>, day: Spanned<Date>) -> Option<Match> {
-        let (name, date) = (rule.name.value, day.value);
-        let ended = match self.as_of {
-            Some(as_of) if date >= as_of => return None,
-            Some(as_of) => {
-                let policy = self.policy.name.value;
-                let text = format!(
-                    "rule `{name}` of `policy {policy}` ended on {date}, before {as_of}: no verdict relies on its \
-                     being in force, or on its being gone"
-                );
-                self.ledger.push(LedgerEntry { text, span: Some(day.span) });
-                Some(as_of)
-            }
-            None => None,
-        };
-        let what = format!("whether rule `{name}` is in force, which says `until {date}`");
-        let settle = match ended {
-            Some(as_of) => format!("leave rule `{name}` out, or move its date to {as_of} or later"),
-            None => format!("give `--as-of DATE`, or leave `until {date}` out"),
-        };
-        let unknown = self.resolver.names.unknown(Unknown { what, span: Some(day.span), settle });
-        Some(Match { test: Test::Unknown(unknown), negated: false, span: day.span })
+    /// Notes a rule that should be gone by now. It is in force for as long as it is written: no verdict hangs on a date
+    /// (SEMANTICS.md section 6).
+    fn until(&mut self, rule: &RuleText<'_>, day: Spanned<Date>) {
+        let Some(as_of) = self.as_of.filter(|as_of| day.value < *as_of) else { return };
+        let (name, policy, date) = (rule.name.value, self.policy.name.value, day.value);
+        let text = format!(
+            "rule `{name}` of `policy {policy}` should have gone on {date}, before {as_of}, and is taken for in force"
+        );
+        self.ledger.push(LedgerEntry { text, span: Some(day.span) });
     }
 
     /// Whether a rule can match at all, as far as that is plain from its own text.

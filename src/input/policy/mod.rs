@@ -19,9 +19,8 @@
 //! - `state` asks for the state of the connection. A policy without any such clause begins with a rule
 //!   `established` that lets established packets and the ICMP errors about them pass; one with a `state` clause
 //!   has only the rules that it writes. What a rule allows opens a connection, unless it says `stateless`.
-//! - `until` ends a rule behind its day. Nobody asks the clock: without a day (`--as-of`), and behind the rule's own, it is
-//!   not known whether the rule is in force, for a device may keep it or have dropped it; a rule that has ended is in the
-//!   ledger of the report, too. On its day and before, it is in force. `log` and `comment` change nothing.
+//! - `until` is the day by which a rule should be gone. It is in force for as long as it is written, so no verdict hangs on
+//!   a date; behind the day that `--as-of` gives, the report lists it. `log` and `comment` change nothing.
 //! - `nat` blocks are read and checked: which packets they may touch is known, and what becomes of those is not.
 
 mod address;

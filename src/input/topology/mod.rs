@@ -15,12 +15,36 @@ pub(crate) use schema::schema;
 
 use crate::claim::Claim;
 use crate::diag::{Code, Diagnostics};
-use crate::input::Options;
+use crate::input::{Options, yaml};
 use crate::model::Network;
 use crate::model::build::NetworkBuilder;
-use crate::source::{Loader, SourceMap};
+use crate::source::{Loader, SourceId, SourceMap};
 use merge::Merged;
 use settle::Settled;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The number of values in a text.
+///
+/// # Errors
+/// It is not the YAML that is taken here.
+pub(crate) fn count_values(source: SourceId, text: &Arc<str>) -> Result<usize, Diagnostics> {
+    let mut found = Diagnostics::default();
+    let tree = yaml::parse(source, text, yaml::Limits::default(), &mut found);
+    tree.map(|tree| tree.len()).ok_or(found)
+}
+
+/// The numbers of devices and links that a text declares.
+///
+/// # Errors
+/// Everything that is wrong with its shape.
+pub(crate) fn count_entries(source: SourceId, text: &Arc<str>) -> Result<(usize, usize), Diagnostics> {
+    let mut found = Diagnostics::default();
+    let tree = yaml::parse(source, text, yaml::Limits::default(), &mut found);
+    let file = tree.map(|tree| File { path: PathBuf::new(), tree });
+    let merged = Merged::read(file.as_slice(), &mut found);
+    if found.has_errors() { Err(found) } else { Ok((merged.nodes.len(), merged.links.len())) }
+}
 
 /// The description written out after includes, groups and defaults.
 ///

@@ -47,6 +47,11 @@ pub(super) enum Data {
 }
 
 impl Tree {
+    /// The number of values, keys and aliases among them.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// The top node.
     pub(crate) fn root(&self) -> NodeRef<'_> {
         NodeRef { tree: self, index: self.root }

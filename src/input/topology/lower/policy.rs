@@ -63,7 +63,7 @@ pub(crate) struct Policies {
     pub(crate) ledger: Vec<LedgerEntry>,
     /// By the position of the node.
     pub(crate) bound: Vec<Bound>,
-    /// The day for which `until` is judged.
+    /// The day behind which rules with `until` are listed.
     as_of: Option<Date>,
 }
 

@@ -1,0 +1,137 @@
+//! `check` on a generated fabric, against reading the same files into their types.
+//!
+//! `cargo bench --bench fabric` writes fabrics of 1,000 and 10,000 devices below `target`, and judges each claim by
+//! itself in a process of its own: reading, compiling, deciding, writing the report as text. What it tells of a claim
+//! is the whole in multiples of reading (wall, processor time, peak memory), both on one thread; and how much faster the
+//! part after reading is on two. `-- 5000` takes other sizes, one tenth of the number and the number.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "a benchmark talks to a terminal")]
+
+#[path = "../examples/fabric.rs"]
+#[allow(dead_code, reason = "only the files of a fabric are asked for, not the command line around them")]
+mod fabric;
+mod measure;
+
+use isoaudit::audit::{self, Options, Unwatched};
+use isoaudit::report::{self, Look};
+use isoaudit::source::{DEFAULT_MAX_BYTES, Loader, SourceMap};
+use measure::{Outcome, Rows, value};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROUNDS: usize = 3;
+/// Stands for all claims together.
+const ALL: &str = "all";
+
+fn main() -> Outcome<()> {
+    if let Some(words) = measure::child() {
+        let [folder, claim, threads] = &words[..] else { return Err("a child has three words".into()) };
+        return check(Path::new(folder), claim, threads.parse()?);
+    }
+    let devices = measure::number(10_000);
+    let mut before: Vec<Rows> = Vec::new();
+    for devices in [devices / 10, devices] {
+        before = compare(devices, &before)?;
+    }
+    Ok(())
+}
+
+/// Reads a fabric and judges a claim of it, and tells what that took.
+fn check(folder: &Path, claim: &str, threads: usize) -> Outcome<()> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    let (mut sources, path) = (SourceMap::default(), Path::new("topology.yaml"));
+    let loader = Loader::new(folder, DEFAULT_MAX_BYTES);
+    let (wall, processor) = (measure::wall(), measure::processor());
+    let description = isoaudit::input::read(&mut sources, &loader, path, &Default::default());
+    let description = description.map_err(|found| format!("{:?}", found.sorted()))?;
+    let (read_wall, read_processor) = (measure::wall() - wall, measure::processor() - processor);
+    let read_memory = measure::peak_memory();
+    let claims = if claim == ALL { Vec::new() } else { vec![claim.to_owned()] };
+    let options = Options { claims, ..Options::default() };
+    let judged = audit::judge(&sources, 0, path, description, &options, &Unwatched);
+    let text = report::text::report(&[judged], &sources, &Look::PLAIN);
+    measure::tell(&[
+        ("read wall", read_wall),
+        ("read processor", read_processor),
+        ("read memory", read_memory),
+        ("wall", measure::wall() - wall),
+        ("processor", measure::processor() - processor),
+        ("memory", measure::peak_memory()),
+        ("bytes", text.len() as f64),
+    ]);
+    Ok(())
+}
+
+/// Writes a fabric; returns its folder and its claims, each with its kind.
+fn write(devices: usize) -> Outcome<(PathBuf, Vec<(String, String)>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/fabric-{devices}"));
+    for (name, text) in fabric::fabric(devices)? {
+        let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, text)?;
+    }
+    let loader = Loader::new(&folder, DEFAULT_MAX_BYTES);
+    let description = isoaudit::input::read(
+        &mut SourceMap::default(),
+        &loader,
+        "topology.yaml".as_ref(),
+        &Default::default(),
+    );
+    let description = description.map_err(|found| format!("{:?}", found.sorted()))?;
+    let claims = description.claims.iter();
+    let claims = claims.map(|claim| (claim.id.value.clone(), claim.statement.word().to_owned())).collect();
+    Ok((folder, claims))
+}
+
+/// Measures a fabric, and prints it beside the smaller one; returns the rows on one thread.
+fn compare(devices: usize, before: &[Rows]) -> Outcome<Vec<Rows>> {
+    let (folder, mut claims) = write(devices)?;
+    let folder = folder.to_string_lossy();
+    claims.push((ALL.to_owned(), "together".to_owned()));
+    let contenders: Vec<Vec<&str>> = ["1", "2"]
+        .iter()
+        .flat_map(|threads| claims.iter().map(|(claim, _)| vec![&*folder, claim.as_str(), threads]))
+        .collect();
+    let mut single = measure::medians(&contenders, ROUNDS)?;
+    let double = single.split_off(claims.len());
+    println!("\n{devices} devices; reading is 1");
+    println!(
+        "{:<36} {:>8} {:>6} {:>9} {:>7} {:>9} {:>9} {:>7}",
+        "", "wall s", "wall", "processor", "memory", "memory MB", "2 threads", "growth"
+    );
+    let of_reading = |rows: &Rows, name: &str| value(rows, name) / value(rows, &format!("read {name}"));
+    let after = |rows: &Rows| value(rows, "wall") - value(rows, "read wall");
+    for (position, (claim, kind)) in claims.iter().enumerate() {
+        let (one, two) = (&single[position], &double[position]);
+        let growth = before.get(position).map_or(f64::NAN, |rows| value(one, "wall") / value(rows, "wall"));
+        println!(
+            "{:<36} {:>8.3} {:>6.2} {:>9.2} {:>7.2} {:>9.1} {:>9.2} {:>7.1}",
+            format!("{kind} {claim}"),
+            value(one, "wall"),
+            of_reading(one, "wall"),
+            of_reading(one, "processor"),
+            of_reading(one, "memory"),
+            value(one, "memory"),
+            after(one) / after(two),
+            growth
+        );
+    }
+    if let Some(rows) = single.first() {
+        let growth = before.first().map_or(f64::NAN, |b| value(rows, "read wall") / value(b, "read wall"));
+        println!(
+            "{:<36} {:>8.3} {:>6.2} {:>9.2} {:>7.2} {:>9.1} {:>9} {:>7.1}",
+            "reading",
+            value(rows, "read wall"),
+            1.0,
+            1.0,
+            1.0,
+            value(rows, "read memory"),
+            "",
+            growth
+        );
+    }
+    Ok(single)
+}
