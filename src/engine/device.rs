@@ -424,14 +424,14 @@ impl Run<'_, '_> {
             return;
         }
         let looks = self.looks(view, node, packets, again);
-        self.originate_as(view, node, &looks, Step::Own { node });
+        self.originate_as(view, node, &looks, Step::Own { node, established: false });
     }
 
     /// Sends, in a run that follows few packets only, whatever of them a node might make of others: answers in any state,
     /// and packets that it routes by their own list of addresses.
     pub(super) fn become_wanted(&mut self, view: &mut View<'_>, node: NodeId) {
         let spec = self.network.node(node);
-        let step = Step::Own { node };
+        let step = Step::Own { node, established: false };
         if self.reflects() {
             let facts = &view.compiled.nodes[node.index()];
             let sources = if facts.rejects { Set::FULL } else { facts.from_own };
@@ -464,6 +464,10 @@ impl Run<'_, '_> {
             let output = view.stage(node, &spec.output, None, Some(sends));
             let egress = view.stage(node, &self.network.interface(sends).egress, None, Some(sends));
             for look in looks {
+                let step = match step {
+                    Step::Own { node, .. } => Step::Own { node, established: look.is_open() },
+                    other => other,
+                };
                 let packets = view.space.intersect(look.packets, *set);
                 let packets = self.usable(view, sends, packets);
                 let accepted = look.accepts(view, &output);
@@ -484,7 +488,7 @@ impl Run<'_, '_> {
     pub(super) fn origin(&self, step: Step) -> Option<Origin> {
         match step {
             Step::Start(origin) => Some(origin),
-            Step::Own { node } => Some(Origin::Honest(node)),
+            Step::Own { node, .. } => Some(Origin::Honest(node)),
             Step::Answered { receiver, .. } | Step::Beyond { receiver, .. } => {
                 Some(Origin::Reflected(self.network.interface(receiver).node))
             }

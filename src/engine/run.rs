@@ -39,6 +39,8 @@ pub(super) enum Step {
     Own {
         /// The sender.
         node: NodeId,
+        /// Whether they left only as part of an open connection.
+        established: bool,
     },
     /// Somebody undescribed on the segment sent them, after one of `cause` was put there.
     Somebody {

@@ -5,7 +5,7 @@ use super::query::{Journey, JourneyHop, Origin, Place, Query, Witness};
 use super::run::{Delta, Opening, Run, Step};
 use super::solve::telling_destinations;
 use crate::header::{AddressRange, Packet, proto, tcp_flags};
-use crate::model::{InterfaceId, NodeId};
+use crate::model::{InterfaceId, NodeId, Reading};
 use crate::set::{Field, Set, Side};
 
 /// Packets of one witness: connections that need connections end sometime.
@@ -209,13 +209,12 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
     fn cause(&mut self, run: &Run<'q, 'c>, delta: Delta, packet: &Packet) -> Option<()> {
         match delta.step {
             Step::Start(_) | Step::Sent { .. } => Some(()),
-            Step::Own { node } => {
-                // An error of a node's own may leave because of a connection. If it needs none, none is found missing.
-                if self.view.space.contains(self.view.compiled.common.icmp_errors, packet) {
-                    let _ = self.opener(run, node, packet, delta.time);
-                }
-                Some(())
+            Step::Own { node, established: true } => {
+                let opener = self.opener(run, node, packet, delta.time);
+                // A run that takes in what others might become says on *may* only that a connection may be open.
+                if run.query.reading == Reading::Must { opener } else { Some(()) }
             }
+            Step::Own { established: false, .. } => Some(()),
             Step::Answered { receiver, cause } => {
                 let asker = self.view.space.addresses(Side::Src, &[AddressRange::single(packet.dst)]);
                 let asked = self.view.space.intersect(cause, asker);

@@ -117,15 +117,27 @@ pub fn walk(network: &Network, reading: Reading, question: &Question, sends: &[S
             opened: Vec::new(),
         };
         if sent {
+            let start = |view| source(view, &counting, &others, send);
             let mut follow = Follow::new(&view, &tables, Timing::Fixed, &send.path);
-            follow.start(source(&view, &counting, &others, send), &send.packet);
+            follow.start(start(&view), &send.packet);
             leg.branches = follow.branches;
             leg.arrived = leg.branches.iter().flat_map(Branch::arrivals).collect();
+            let mut opened = follow.opened;
+            if view.doors_closed && !question.cut.is_empty() {
+                // Connections are opened as if the doors were not closed (SEMANTICS.md section 6, `only-via`).
+                let whole = View::new(network, reading, question);
+                let mut opening = Follow::new(&whole, &tables, Timing::Fixed, &send.path);
+                opening.start(start(&whole), &send.packet);
+                if !opening.opened.is_empty() && number + 1 < sends.len() {
+                    leg.branches = opening.branches;
+                }
+                opened = opening.opened;
+            }
             let stirred = if counts { &mut counting } else { &mut others };
             stirred.segments.extend(follow.undescribed);
             stirred.nodes.extend(follow.outsiders);
             stirred.answers.extend(follow.answers);
-            for (node, packet) in follow.opened {
+            for (node, packet) in opened {
                 if tables.open(node, &packet, number) {
                     leg.opened.push(node);
                 }

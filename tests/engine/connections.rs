@@ -1,11 +1,13 @@
 //! What belongs to an open connection, where the packets of a random universe stand for too many kinds at once.
 
 use super::answers::arrives;
-use crate::support::line::{HOST, HOST6, LEFT, LEFT6, Line, NO, OPEN, YES, adversary};
+use super::witnesses::packets_to;
+use crate::support::line::{HOST, HOST6, LEFT, LEFT6, Line, NO, OPEN, YES, adversary, honest};
 use crate::support::net::{chain, rule};
 use crate::support::packets::icmp;
+use isoaudit::claim::Door;
 use isoaudit::header::proto;
-use isoaudit::model::{Action, Service, Stage, State, Test};
+use isoaudit::model::{Action, Rule, Service, Stage, State, Test};
 use isoaudit::replay::Place;
 
 /// The adversary stands on the right; an accomplice on the left may open connections by one type of ICMP.
@@ -46,4 +48,33 @@ fn an_error_may_belong_to_a_connection_from_any_source() {
     assert_eq!(arrives(&line.net.network, &line.question, Place::Segment(line.left), &packets), OPEN);
     line.question.openers.clear();
     assert_eq!(arrives(&line.net.network, &line.question, Place::Segment(line.left), &packets), NO);
+}
+
+fn established() -> Rule {
+    rule("established", vec![Test::State(vec![State::Established])], Action::Accept)
+}
+
+#[test]
+fn what_lets_an_honest_sender_answer_is_shown_first() {
+    let mut line = Line::new().quiet();
+    line.tracking(Stage::Input, chain(Some(Action::Accept), Vec::new()));
+    line.tracking(Stage::Output, chain(Some(Action::Drop), vec![established()]));
+    line.question.footholds = vec![honest(line.r)];
+    let left = Place::Segment(line.left);
+    assert_eq!(packets_to(&line.net.network, &line.question, left), 0);
+    line.question.openers = vec![adversary(left)];
+    assert_eq!(packets_to(&line.net.network, &line.question, left), 2);
+}
+
+#[test]
+fn a_connection_that_was_opened_through_a_door_leads_past_it() {
+    let mut line = Line::new().quiet();
+    let rules = vec![established(), rule("door", vec![Test::InName("eth0".to_owned())], Action::Accept)];
+    let filter = line.tracking(Stage::Forward, chain(Some(Action::Drop), rules));
+    let right = Place::Segment(line.right);
+    assert_eq!(packets_to(&line.net.network, &line.question, right), 1);
+    line.question.cut = vec![Door::Rule { filter, chain: 0, rule: 1 }];
+    assert_eq!(packets_to(&line.net.network, &line.question, right), 2);
+    line.net.network.filters[0].chains[0].rules[1].opens = false;
+    assert_eq!(packets_to(&line.net.network, &line.question, right), 0);
 }

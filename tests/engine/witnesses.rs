@@ -7,7 +7,7 @@ use crate::support::universe::universe;
 use isoaudit::engine::{Compiled, FreeFlow, Limits, Places, Query, solve};
 use isoaudit::header::{AddressRange, Family, Packet, address_from_number, address_number, proto};
 use isoaudit::model::{Match, Network, Reading, Service, State, Test};
-use isoaudit::replay::{Place, explore};
+use isoaudit::replay::{Place, Question, explore};
 use isoaudit::verdict::confirms;
 use std::net::IpAddr;
 
@@ -19,6 +19,12 @@ fn about(query: &Query, network: &Network, place: Place) -> Query {
         Place::Segment(id) => targets.segments[id.index()] = true,
     }
     Query { targets, ..query.clone() }
+}
+
+/// Asks for certain about one place: the number of packets of a witness that is confirmed; 0 if there is none.
+pub(super) fn packets_to(network: &Network, question: &Question, place: Place) -> usize {
+    let asked = about(&query(network, Reading::Must, question), network, place);
+    shown(network, &Compiled::new(network), &asked, &format!("{place:?}"))
 }
 
 /// Asks whether a place is reached, and has what shows it confirmed. The number of packets of the witness; 0 if there is none.
