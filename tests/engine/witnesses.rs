@@ -1,8 +1,9 @@
 //! What is shown is what happens: witnesses of *must*, on random networks, are walked by the second interpreter.
 
-use super::{cases, query, stateful_cases};
+use super::{cases, query, rows};
 use crate::support::compare::places;
 use crate::support::random::Case;
+use crate::support::row::between_nodes;
 use crate::support::universe::universe;
 use isoaudit::engine::{Compiled, FreeFlow, Limits, Places, Query, solve};
 use isoaudit::header::{AddressRange, Family, Packet, address_from_number, address_number, proto};
@@ -119,9 +120,9 @@ fn all_others(packet: &Packet) -> Vec<FreeFlow> {
 #[test]
 fn every_certain_witness_with_a_connection_is_confirmed() {
     let mut several = 0;
-    for (seed, Case { network, question }) in stateful_cases(30) {
+    for (seed, Case { network, question }) in rows(60) {
         let network = &network;
-        let packets = universe(network, &question);
+        let packets = between_nodes(network, universe(network, &question));
         let without = forgetful(network.clone());
         let compiled = Compiled::new(network);
         let [all, fresh] = [network, &without].map(|n| explore(n, Reading::Must, &question, &packets));

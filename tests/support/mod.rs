@@ -6,7 +6,7 @@ pub(crate) mod line;
 pub(crate) mod net;
 pub(crate) mod packets;
 pub(crate) mod random;
+pub(crate) mod row;
 pub(crate) mod settle;
-pub(crate) mod stateful;
 pub(crate) mod text;
 pub(crate) mod universe;

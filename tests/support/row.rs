@@ -1,24 +1,37 @@
-//! Routers in a row whose lists know of connections, by chance. Little else happens in them, so that it matters who opens
-//! what: `s0 -- r0 -- s1 [-- r1 -- s2]`, with a host on the first segment and on the last.
+//! Routers in a row with lists, by chance: `s0 -- r0 -- s1 [-- r1 -- s2]`, with a host on the first segment and on the last.
+//! Little else happens, so that it matters what lists see of a packet, and who opens which connection. Packets go between the
+//! nodes only, so that there are few even where the lists tell many apart.
 
 use super::net::{Net, chain, prefix, ranges, rule, stateless};
 use super::random::{Case, Chance};
-use isoaudit::header::proto;
+use isoaudit::header::{Fragment, Packet, proto, tcp_flags};
 use isoaudit::model::{
-    Action, Antispoof, Assumption, InterfaceId, NodeId, RouteAction, Rule, SegmentId, Service, Stage, State,
-    Test,
+    Action, Antispoof, Assumption, FilterId, InterfaceId, Network, NodeId, RouteAction, Rule, SegmentId,
+    Service, Stage, State, Test,
 };
 use isoaudit::replay::{Foothold, Place, Question, Stance};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 struct Row {
     chance: Chance,
     net: Net,
     routers: Vec<NodeId>,
     hosts: [NodeId; 2],
+    /// Whether the lists know of connections.
+    tracks: bool,
+}
+
+/// The packets of a universe that go between nodes. What belongs to one of them does too.
+pub(crate) fn between_nodes(network: &Network, mut packets: Vec<Packet>) -> Vec<Packet> {
+    let own: BTreeSet<IpAddr> =
+        network.nodes_by_id().flat_map(|(id, _)| network.own_addresses(id).collect::<Vec<_>>()).collect();
+    packets.retain(|packet| own.contains(&packet.src) && own.contains(&packet.dst));
+    packets
 }
 
 /// The network and the question of a seed.
-pub(crate) fn stateful(seed: u64) -> Case {
+pub(crate) fn row(seed: u64) -> Case {
     let mut chance = Chance::new(seed ^ 0x0005_1a7e);
     let mut net = Net::new();
     let routers = 1 + chance.below(2);
@@ -38,7 +51,8 @@ pub(crate) fn stateful(seed: u64) -> Case {
         h
     });
     let routers = all.iter().map(|(r, ..)| *r).collect();
-    let mut row = Row { chance, net, routers, hosts };
+    let tracks = chance.percent(65);
+    let mut row = Row { chance, net, routers, hosts, tracks };
     row.facts();
     row.filters();
     let question = row.question();
@@ -55,11 +69,9 @@ fn route(net: &mut Net, all: &[(NodeId, InterfaceId, InterfaceId)]) {
 
 impl Row {
     fn facts(&mut self) {
-        for assumption in [Assumption::NoReflection, Assumption::StaticNeighbours] {
-            if self.chance.percent(80) {
-                self.net.assume(assumption);
-            }
-        }
+        // Else packets to nobody have answers between nodes.
+        self.net.assume(Assumption::NoReflection);
+        self.net.assume(Assumption::StaticNeighbours);
         for index in 0..self.net.network.interfaces.len() {
             if self.chance.percent(30) {
                 self.net.network.interfaces[index].antispoof = [Antispoof::Strict; 2];
@@ -75,46 +87,61 @@ impl Row {
         for r in self.routers.clone() {
             for (stage, percent) in [(Stage::Forward, 95), (Stage::Input, 50), (Stage::Output, 50)] {
                 if self.chance.percent(percent) {
-                    let rules = self.rules();
-                    let filter = self.net.filter(true, vec![chain(Some(Action::Drop), rules)]);
+                    let filter = self.filter();
                     self.net.bind(r, stage, filter);
                 }
             }
         }
         if self.chance.percent(40) {
-            let rules = self.rules();
-            let filter = self.net.filter(true, vec![chain(Some(Action::Drop), rules)]);
+            let filter = self.filter();
             self.net.bind(self.hosts[1], Stage::Input, filter);
         }
     }
 
-    fn rules(&mut self) -> Vec<Rule> {
-        let established =
-            self.chance.pick(&[vec![State::Established], vec![State::Established, State::Related]]);
-        let mut rules = vec![rule("established", vec![Test::State(established)], Action::Accept)];
-        for _ in 0..1 + self.chance.below(2) {
-            let places = ["10.0.0.0/29", "10.0.0.5/32", "10.0.1.0/29", "10.0.2.0/29"];
-            let mut tests = Vec::new();
-            if self.chance.percent(60) {
-                tests.push(Test::Source(ranges(&[self.chance.pick(&places)])));
-            }
-            if self.chance.percent(40) {
-                tests.push(Test::Destination(ranges(&[self.chance.pick(&places)])));
-            }
-            if self.chance.percent(60) {
-                let services = [Service::ports(proto::TCP, 80, 80), Service::protocol(proto::TCP)];
-                tests.push(Test::Service(vec![self.chance.pick(&services)]));
-            }
-            if self.chance.percent(15) {
-                tests.push(Test::Unknown(self.net.unknown("a match")));
-            }
-            let one = rule("open", tests, Action::Accept);
-            rules.push(if self.chance.percent(15) { stateless(one) } else { one });
+    fn filter(&mut self) -> FilterId {
+        let mut rules: Vec<Rule> = (0..1 + self.chance.below(2)).map(|_| self.rule()).collect();
+        if self.tracks {
+            let states =
+                self.chance.pick(&[vec![State::Established], vec![State::Established, State::Related]]);
+            rules.insert(0, rule("established", vec![Test::State(states)], Action::Accept));
         }
         if self.chance.percent(20) {
             rules.rotate_left(1);
         }
-        rules
+        self.net.filter(self.tracks, vec![chain(Some(Action::Drop), rules)])
+    }
+
+    fn rule(&mut self) -> Rule {
+        let places = ["10.0.0.0/29", "10.0.0.5/32", "10.0.1.0/29", "10.0.2.0/29"];
+        let both = tcp_flags::SYN | tcp_flags::ACK;
+        let of_ports = [
+            Test::Service(vec![Service::ports(proto::TCP, 80, 80)]),
+            Test::Service(vec![Service::protocol(proto::TCP)]),
+            Test::DestinationPort(vec![(80, 80)]),
+            Test::SourcePort(vec![(80, 80)]),
+            Test::EitherPort(vec![(80, 80)]),
+        ];
+        let mut tests = Vec::new();
+        for (percent, test) in [
+            (60, Test::Source(ranges(&[self.chance.pick(&places)]))),
+            (40, Test::Destination(ranges(&[self.chance.pick(&places)]))),
+            (60, self.chance.pick(&of_ports)),
+            (15, Test::TcpFlags { mask: both, value: tcp_flags::SYN }),
+            (8, Test::Fragment(vec![self.chance.pick(&Fragment::ALL)])),
+            (if self.tracks { 30 } else { 0 }, Test::State(vec![State::New])),
+        ] {
+            if self.chance.percent(percent) {
+                tests.push(test);
+            }
+        }
+        if self.chance.percent(15) {
+            tests.push(Test::Unknown(self.net.unknown("a match")));
+        }
+        let mut one = rule("open", tests, Action::Accept);
+        for test in &mut one.matches {
+            test.negated = self.chance.percent(15);
+        }
+        if self.chance.percent(15) { stateless(one) } else { one }
     }
 
     fn question(&mut self) -> Question {
