@@ -468,7 +468,13 @@ impl<'q, 'c> Run<'q, 'c> {
                 established: false,
                 any_destination: false,
             };
-            let theirs = view.space.intersect(packets, view.compiled.segments[segment.index()].owned);
+            // Somebody who is only possibly there owns nothing for certain.
+            let owners = view.compiled.segments[segment.index()].owners.iter();
+            let is_there =
+                |id: InterfaceId| self.exists(self.network.node(self.network.interface(id).node).existence);
+            let sets: Vec<Set> = owners.filter(|(id, ..)| is_there(*id)).map(|(_, _, to)| *to).collect();
+            let owned = view.space.union_all(&sets);
+            let theirs = view.space.intersect(packets, owned);
             self.put(view, segment, theirs, *interface, None, step);
         }
     }

@@ -1,13 +1,14 @@
 //! Answers by ways that are easily forgotten. Each network here is one about which an engine that forgets it says "holds".
 
 use super::{explored, query};
-use crate::support::line::{FAR, LEFT, Line, NO, OPEN, adversary};
+use crate::support::line::{FAR, LEFT, Line, NO, OPEN, YES, adversary};
 use crate::support::net::{Net, chain, lookup_rule, prefix, rule};
 use crate::support::packets::{icmp, syn};
 use isoaudit::engine::Compiled;
 use isoaudit::header::Packet;
 use isoaudit::model::{
-    Action, Assumption, Fact, Lookup, Network, Reading, RouteAction, SegmentId, Stage, Table, Vrf, VrfId,
+    Action, Assumption, Existence, Fact, Lookup, Network, Reading, RouteAction, SegmentId, Stage, Table, Vrf,
+    VrfId,
 };
 use isoaudit::replay::{Place, Question, explore};
 
@@ -158,4 +159,23 @@ fn a_list_for_one_family_rejects_nothing_of_the_other() {
     let drops = line.net.filter(false, vec![chain(Some(Action::Drop), Vec::new())]);
     line.net.bind_interface(line.r1, Stage::Ingress, drops);
     assert_eq!(comes_left(&line, syn(LEFT, FAR, 80)), NO);
+}
+
+#[test]
+fn the_internet_certainly_carries_packets_to_whoever_is_certainly_there() {
+    for (is_there, expected) in [(true, YES), (false, OPEN)] {
+        let mut line = Line::new();
+        let beyond = line.net.segment("beyond");
+        let internet = line.internet(line.left);
+        line.net.interface(internet, beyond, &[]);
+        let somebody = line.net.host("somebody");
+        line.net.interface(somebody, beyond, &["198.51.100.7/24"]);
+        if !is_there {
+            let why = line.net.unknown("whether somebody is there");
+            line.net.node_mut(somebody).existence = Existence::Possible(why);
+        }
+        let packet = syn(LEFT, "198.51.100.7", 80);
+        let at = Place::Segment(beyond);
+        assert_eq!(arrives(&line.net.network, &line.question, at, &[packet]), expected, "{is_there}");
+    }
 }
