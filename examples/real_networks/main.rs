@@ -83,9 +83,6 @@ fn read(folder: &Path) -> Outcome<Network> {
     Ok(description.map_err(first)?.network)
 }
 
-/// Sources and the exits that they reach.
-type Pairs = BTreeSet<(String, String)>;
-
 /// Milliseconds on the wall, and of all processors.
 type Times = [f64; 2];
 
