@@ -106,9 +106,9 @@ fn compare(devices: usize, before: &[Rows]) -> Outcome<Vec<Rows>> {
     let after = |rows: &Rows| value(rows, "wall") - value(rows, "read wall");
     for (position, (claim, kind)) in claims.iter().enumerate() {
         let (one, two) = (&single[position], &double[position]);
-        let growth = before.get(position).map_or(f64::NAN, |rows| value(one, "wall") / value(rows, "wall"));
+        let growth = before.get(position).map(|rows| value(one, "wall") / value(rows, "wall"));
         println!(
-            "{:<36} {:>8.3} {:>6.2} {:>9.2} {:>7.2} {:>9.1} {:>9.2} {:>7.1}",
+            "{:<36} {:>8.3} {:>6.2} {:>9.2} {:>7.2} {:>9.1} {:>9.2} {:>7}",
             format!("{kind} {claim}"),
             value(one, "wall"),
             of_reading(one, "wall"),
@@ -116,13 +116,13 @@ fn compare(devices: usize, before: &[Rows]) -> Outcome<Vec<Rows>> {
             of_reading(one, "memory"),
             value(one, "memory"),
             after(one) / after(two),
-            growth
+            show(growth)
         );
     }
     if let Some(rows) = single.first() {
-        let growth = before.first().map_or(f64::NAN, |b| value(rows, "read wall") / value(b, "read wall"));
+        let growth = before.first().map(|smaller| value(rows, "read wall") / value(smaller, "read wall"));
         println!(
-            "{:<36} {:>8.3} {:>6.2} {:>9.2} {:>7.2} {:>9.1} {:>9} {:>7.1}",
+            "{:<36} {:>8.3} {:>6.2} {:>9.2} {:>7.2} {:>9.1} {:>9} {:>7}",
             "reading",
             value(rows, "read wall"),
             1.0,
@@ -130,8 +130,12 @@ fn compare(devices: usize, before: &[Rows]) -> Outcome<Vec<Rows>> {
             1.0,
             value(rows, "read memory"),
             "",
-            growth
+            show(growth)
         );
     }
     Ok(single)
+}
+
+fn show(ratio: Option<f64>) -> String {
+    ratio.map_or(String::new(), |ratio| format!("{ratio:.1}"))
 }

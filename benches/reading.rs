@@ -124,7 +124,6 @@ fn write_rack(text: &mut String, links: &mut String, rack: u32, random: &mut Ran
         let (port, far) = (4 * server, 4 * server + 1);
         let _ = writeln!(text, "      - to: {net}.{}/32\n        via: {net}.{far}", port + 2);
         let server = format!("rack{rack}-s{server}");
-        let (near, own) = (port, port + 2);
         if random.percent(50) {
             let _ = writeln!(links, "  - endpoints: [\"rack{rack}-rtr:eth{}\", \"{server}:eth0\"]", port / 4);
         } else {
@@ -134,7 +133,6 @@ fn write_rack(text: &mut String, links: &mut String, rack: u32, random: &mut Ran
                 port / 4
             );
         }
-        let _ = (near, own);
     }
     for server in 0..servers {
         let (near, far, own) = (4 * server, 4 * server + 1, 4 * server + 2);

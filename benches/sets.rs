@@ -8,45 +8,14 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a terminal")]
 
-use std::error::Error;
-use std::process::Command;
-use std::sync::LazyLock;
-use std::time::Instant;
+mod measure;
 
 use isoaudit::header::{AddressRange, Family, Fragment, Packet, proto};
 use isoaudit::set::{Field, Set, Side, Space, Summary};
+use measure::{Outcome, Random, Rows, clock, peak_memory};
 use oxidd::bdd::{BDDFunction, BDDManagerRef};
 use oxidd::util::AllocResult;
 use oxidd::{BooleanFunction, Function, Manager, ManagerRef};
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
-
-/// Numbers that look random, the same in every run (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-
-    /// Small numbers far more often than large ones.
-    fn skewed(&mut self, bound: usize) -> usize {
-        let share = self.next() as f64 / u64::MAX as f64;
-        ((share * share * bound as f64) as usize).min(bound.saturating_sub(1))
-    }
-
-    fn percent(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// An address and how many of its bits count.
 type Prefix = (u128, u8);
@@ -187,26 +156,6 @@ impl Measured {
         self.rows.push((name, clock() - start));
         result
     }
-}
-
-/// Seconds that this thread has run. Where the system does not tell, seconds on the wall: on a busy machine
-/// those measure the others as well.
-fn clock() -> f64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let wall = START.elapsed().as_secs_f64();
-    // The system brings the number up to date when the thread gives way.
-    std::thread::yield_now();
-    let ran = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = ran.split(' ').next().and_then(|text| text.parse::<f64>().ok());
-    nanoseconds.map_or(wall, |nanoseconds| nanoseconds / 1e9)
-}
-
-/// The largest resident size of this process so far, in MB (10^6 bytes); 0 where the system does not tell.
-fn peak_memory() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    kilobytes.unwrap_or(0.0) * 1024.0 / 1e6
 }
 
 /// A hash of a sequence of yes and no.
@@ -415,33 +364,10 @@ fn child(engine: &str, family: Family, count: usize) -> Outcome<()> {
     Ok(())
 }
 
-type Rows = Vec<(String, f64)>;
-
-fn run(engine: &str, family: Family, count: usize) -> Outcome<Rows> {
-    let output = Command::new(std::env::current_exe()?)
-        .args(["--child", engine, &family.bits().to_string(), &count.to_string()])
-        .output()?;
-    if !output.status.success() {
-        return Err(format!("{engine} failed: {}", String::from_utf8_lossy(&output.stderr)).into());
-    }
-    let text = String::from_utf8(output.stdout)?;
-    let rows = text.lines().filter_map(|line| line.split_once('\t'));
-    rows.map(|(name, value)| Ok((name.to_owned(), value.parse()?))).collect()
-}
-
 /// The median of several runs, row by row.
 fn medians(engine: &str, family: Family, count: usize, runs: usize) -> Outcome<Rows> {
-    let mut all = Vec::new();
-    for _ in 0..runs {
-        all.push(run(engine, family, count)?);
-    }
-    let first = all.first().cloned().unwrap_or_default();
-    let median = |name: &str| {
-        let mut values: Vec<f64> = all.iter().flatten().filter(|(n, _)| n == name).map(|(_, v)| *v).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-    };
-    Ok(first.into_iter().map(|(name, _)| (name.clone(), median(&name))).collect())
+    let (bits, count) = (family.bits().to_string(), count.to_string());
+    Ok(measure::medians(&[vec![engine, &bits, &count]], runs)?.remove(0))
 }
 
 fn compare(family: Family, count: usize, with_oxidd: bool) -> Outcome<()> {
@@ -473,13 +399,12 @@ fn compare(family: Family, count: usize, with_oxidd: bool) -> Outcome<()> {
 }
 
 fn main() -> Outcome<()> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    if let [flag, engine, bits, count] = &words[..]
-        && flag == "--child"
-    {
+    if let Some(words) = measure::child() {
+        let [engine, bits, count] = &words[..] else { return Err("a child has three words".into()) };
         let family = if bits == "32" { Family::V4 } else { Family::V6 };
         return child(engine, family, count.parse()?);
     }
+    let words: Vec<String> = std::env::args().skip(1).collect();
     // Without `--bench` this runs under `cargo test`: a short run that only checks agreement.
     let default = if words.iter().any(|word| word == "--bench") { 10_000 } else { 200 };
     let count = words.iter().find_map(|word| word.parse().ok()).unwrap_or(default);

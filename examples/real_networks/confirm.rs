@@ -1,11 +1,12 @@
 //! The same question answered without the engine, on the data as they are: every field is cut into classes of values
 //! that no rule tells apart, a set of packets is a bit for each class, and every bit is followed through the topology.
 
+use crate::Pairs;
 use crate::data::{Data, Rule};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// The pairs of a device and an exit (`DEVICE.PORT`) such that some packet sent by the device leaves there.
-pub(crate) fn pairs(data: &Data) -> BTreeSet<(String, String)> {
+pub(crate) fn pairs(data: &Data) -> Pairs {
     let rules: Vec<&Rule> = data.lists.values().flatten().collect();
     let ends = |range: std::ops::RangeInclusive<u32>| [*range.start(), range.end().wrapping_add(1)];
     let addresses = |pattern: crate::data::Pattern| {
@@ -68,33 +69,35 @@ struct Rest {
     dport: u32,
 }
 
-/// The routes of one device: by length of the prefix, the longest first, the port of each prefix.
-type Lengths<'d> = Vec<(u32, HashMap<u32, &'d str>)>;
+/// Ports, several if there are equal next hops, by the length of the prefix, the longest first, and by the prefix.
+type ByLength<'d> = Vec<(u32, HashMap<u32, Vec<&'d str>>)>;
 
 /// The port of each device for a destination.
 struct Tables<'d> {
-    devices: Vec<(&'d str, Lengths<'d>)>,
+    devices: Vec<(&'d str, ByLength<'d>)>,
 }
 
 impl<'d> Tables<'d> {
     fn new(data: &'d Data) -> Tables<'d> {
         let mut devices = Vec::new();
         for (device, routes) in &data.routes {
-            let mut lengths: BTreeMap<u32, HashMap<u32, &str>> = BTreeMap::new();
+            let mut lengths: BTreeMap<u32, HashMap<u32, Vec<&str>>> = BTreeMap::new();
             for (prefix, port) in routes {
-                lengths.entry(prefix.length).or_default().insert(prefix.address, port);
+                let of_length = lengths.entry(prefix.length).or_default();
+                of_length.entry(prefix.address).or_default().push(port);
             }
             devices.push((device.as_str(), lengths.into_iter().rev().collect()));
         }
         Tables { devices }
     }
 
-    fn ports(&self, address: u32) -> Vec<Option<&'d str>> {
-        let port = |(_, lengths): &(&str, Lengths<'d>)| {
-            lengths.iter().find_map(|(length, routes)| {
+    fn ports(&self, address: u32) -> Vec<Vec<&'d str>> {
+        let port = |(_, lengths): &(&str, ByLength<'d>)| {
+            let found = lengths.iter().find_map(|(length, routes)| {
                 let host = u32::MAX.checked_shr(*length).unwrap_or(0);
-                routes.get(&(address & !host)).copied()
-            })
+                routes.get(&(address & !host)).cloned()
+            });
+            found.unwrap_or_default()
         };
         self.devices.iter().map(port).collect()
     }
@@ -109,7 +112,7 @@ struct Walk<'d> {
     packets: Vec<Rest>,
     /// What a list lets pass, by the list and those of its rules that the destination matches.
     passes: HashMap<(String, Vec<usize>), Bits>,
-    pairs: BTreeSet<(String, String)>,
+    pairs: Pairs,
 }
 
 /// A way from a device for one destination: what passes, and the exit or the position of the next device.
@@ -152,9 +155,9 @@ impl Walk<'_> {
     fn ways(&mut self, address: u32) -> Vec<Vec<Way>> {
         let devices: Vec<&str> = self.tables.devices.iter().map(|(name, _)| *name).collect();
         let mut all = Vec::new();
-        for (device, port) in devices.iter().zip(self.tables.ports(address)) {
+        for (device, ports) in devices.iter().zip(self.tables.ports(address)) {
             let mut ways = Vec::new();
-            for port in port.map(|port| self.data.flood(device, port)).unwrap_or_default() {
+            for port in ports.iter().flat_map(|port| self.data.flood(device, port)) {
                 let exit = format!("{device}.{port}");
                 let links = self.data.links.get(&((*device).to_owned(), port.clone()));
                 let mut ends: Vec<_> = links.into_iter().flatten().map(|to| self.data.follow(to)).collect();

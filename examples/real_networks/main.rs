@@ -4,7 +4,8 @@
 //! A folder of data has `topo.txt` (links), `rules.txt` (routes and access lists) and perhaps `vlan.txt` (floods), as
 //! [`data`] reads them. The description is written to `OUT_DIR` and read from there like any other. Every device sends
 //! any packet; an exit is a port with routes and without a link, or local delivery. `--confirm` answers the same
-//! question a second time, without the engine, and compares. Times are medians of several runs.
+//! question a second time, without the engine, and compares. Times are medians of several runs: on the wall, and what
+//! all threads together took of the processors.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a measurement talks to a terminal")]
@@ -24,6 +25,9 @@ use std::time::Instant;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
+/// Devices, each with an exit that it reaches.
+pub(crate) type Pairs = BTreeSet<(String, String)>;
+
 /// Runs of which the median is told.
 const RUNS: usize = 11;
 
@@ -36,15 +40,16 @@ fn main() -> Outcome<()> {
     describe::write(&data, out.as_ref())?;
     let (reading, network) = timed(|| read(out.as_ref()))?;
     println!("{} devices, {} interfaces", network.nodes.len(), network.interfaces.len());
-    println!("read            {reading:9.2} ms");
-    println!("                {:9.1} MB at the peak so far", peak_memory());
+    println!("{:<22} {:>9} {:>12}", "", "wall ms", "processor ms");
+    tell("read", reading);
+    println!("{:.1} MB at the peak so far", peak_memory());
     let mut found = BTreeSet::new();
     for threads in [1, std::thread::available_parallelism()?.get()] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         let (compiling, solving, pairs) = pool.install(|| measure(&network))?;
-        println!("compile         {compiling:9.2} ms, threads: {threads}");
-        println!("all sources     {solving:9.2} ms, threads: {threads}");
-        println!("                {:9.1} MB at the peak so far", peak_memory());
+        tell(&format!("compile, {threads} thr."), compiling);
+        tell(&format!("all sources, {threads} thr."), solving);
+        println!("{:.1} MB at the peak so far", peak_memory());
         if threads > 1 && pairs != found {
             return Err("the answers depend on the number of threads".into());
         }
@@ -53,7 +58,7 @@ fn main() -> Outcome<()> {
     let delivered = found.iter().filter(|(_, exit)| exit.ends_with(".self")).count();
     let exits: BTreeSet<&String> = found.iter().map(|(_, exit)| exit).collect();
     println!("{} pairs of a device and an exit, {} exits", found.len(), exits.len());
-    println!("{} of them are local delivery", delivered);
+    println!("{delivered} of them are local delivery");
     if words.iter().any(|word| word == "--confirm") {
         let others = confirm::pairs(&data);
         println!("{} pairs without the engine", others.len());
@@ -78,11 +83,15 @@ fn read(folder: &Path) -> Outcome<Network> {
     Ok(description.map_err(first)?.network)
 }
 
-/// Sources and the exits that they reach.
-type Pairs = BTreeSet<(String, String)>;
+/// Milliseconds on the wall, and of all processors.
+type Times = [f64; 2];
 
-/// The median times of compiling and of solving, in milliseconds, and the pairs.
-fn measure(network: &Network) -> Outcome<(f64, f64, Pairs)> {
+fn tell(what: &str, [wall, processor]: Times) {
+    println!("{what:<22} {wall:>9.2} {processor:>12.2}");
+}
+
+/// The median times of compiling and of solving, and the pairs.
+fn measure(network: &Network) -> Outcome<(Times, Times, Pairs)> {
     let queries = queries(network)?;
     let (mut compiling, mut solving) = (Vec::new(), Vec::new());
     let mut pairs = BTreeSet::new();
@@ -98,7 +107,7 @@ fn measure(network: &Network) -> Outcome<(f64, f64, Pairs)> {
             pairs.extend(reached.iter().map(|place| (from.clone(), exit(network, *place))));
         }
     }
-    Ok((median(compiling), median(solving), pairs))
+    Ok((median(&compiling), median(&solving), pairs))
 }
 
 /// One question for each device: all packets enter it, and every stub is a target.
@@ -161,15 +170,27 @@ fn attached(network: &Network, place: Place) -> Vec<InterfaceId> {
     }
 }
 
-fn timed<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<(f64, T)> {
-    let start = Instant::now();
+fn timed<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<(Times, T)> {
+    let (wall, processor) = (Instant::now(), processor());
     let result = work()?;
-    Ok((start.elapsed().as_secs_f64() * 1e3, result))
+    Ok(([wall.elapsed().as_secs_f64() * 1e3, self::processor() - processor], result))
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+fn median(times: &[Times]) -> Times {
+    [0, 1].map(|of| {
+        let mut all: Vec<f64> = times.iter().map(|both| both[of]).collect();
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
+    })
+}
+
+/// Milliseconds that the threads of this process have run; 0 where the system does not tell.
+fn processor() -> f64 {
+    // The system brings the number up to date when the thread gives way.
+    std::thread::yield_now();
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let texts = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok());
+    texts.filter_map(|text| text.split(' ').next()?.parse::<f64>().ok()).sum::<f64>() / 1e6
 }
 
 /// The largest resident size of this process so far, in MB (10^6 bytes); 0 where the system does not tell.

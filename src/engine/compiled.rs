@@ -438,6 +438,9 @@ impl View<'_> {
     /// Packets whose source an interface takes (SEMANTICS.md section 2.3).
     pub(super) fn plausible_sources(&mut self, interface: InterfaceId) -> Set {
         let spec = self.compiled.network.interface(interface);
+        if spec.antispoof == [Antispoof::Off; 2] {
+            return Set::FULL;
+        }
         let mut sets = Vec::new();
         for family in Family::ALL {
             let own = self.compiled.common.families[family as usize];

@@ -151,6 +151,39 @@ fn the_engine_and_the_interpreter_agree() {
     println!("{compared} packets");
 }
 
+#[test]
+fn many_sources_on_one_layer_of_sets_arrive_where_each_arrives_alone() {
+    let mut arrived = 0;
+    for (seed, case) in cases(60) {
+        let compiled = Compiled::new(&case.network);
+        let mut queries = Vec::new();
+        for reading in [Reading::May, Reading::Must, Reading::May] {
+            let mut whole = query(&case.network, reading, &case.question);
+            whole.targets.nodes.fill(true);
+            whole.targets.segments.fill(true);
+            // One foothold after the other, then all, so that the layer has seen other sets and other cuts.
+            for foothold in whole.footholds.iter().collect::<Vec<_>>() {
+                let mut one = whole.clone();
+                one.footholds = Places::none(case.network.nodes.len(), case.network.segments.len());
+                match foothold {
+                    engine::Place::Node(id) => one.footholds.nodes[id.index()] = true,
+                    engine::Place::Segment(id) => one.footholds.segments[id.index()] = true,
+                }
+                one.cut = Cut::default();
+                queries.push(one);
+            }
+            queries.push(whole);
+        }
+        let together = engine::arrivals(&compiled, &queries, Limits::default());
+        for (query, found) in queries.iter().zip(together) {
+            let alone = engine::solve(&compiled, query, Limits::default()).reached;
+            assert_eq!(found.expect("no limit"), alone, "seed {seed}: {query:?}");
+            arrived += alone.len();
+        }
+    }
+    assert!(arrived > 0, "nothing arrived anywhere");
+}
+
 /// A comparison that cannot fail shows nothing: an engine that is given a changed network is caught.
 fn is_caught(mistake: fn(&mut Network, &mut Question)) -> bool {
     let wrong = |network: &Network, reading: Reading, question: &Question, packets: &[Packet]| {
