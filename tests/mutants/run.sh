@@ -8,7 +8,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
+# Not the usual folder: cargo would take what is built of the copy for what is built of the sources.
+export CARGO_TARGET_DIR=$root/target/mutants
 export INSTA_UPDATE=no
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
