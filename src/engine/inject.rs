@@ -3,7 +3,7 @@
 use super::compiled::View;
 use super::query::{FreeFlow, Place, Query};
 use crate::header::{AddressRange, Family, proto};
-use crate::model::{Network, NodeId, Segment, SegmentId};
+use crate::model::{Existence, Network, NodeId, Segment, SegmentId};
 use crate::set::{Field, Set, Side, Space};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -149,7 +149,12 @@ fn strangers(network: &Network) -> Vec<AddressRange> {
 /// Group destinations on a segment: multicast, and the broadcast addresses of its IPv4 prefixes.
 pub(super) fn groups(network: &Network, segment: &Segment) -> Vec<AddressRange> {
     let mut ranges = multicast();
-    ranges.extend(segment.attached.iter().flat_map(|interface| broadcasts(network, *interface)));
+    // Who may be there tells nobody else what is a broadcast address.
+    let described = segment
+        .attached
+        .iter()
+        .filter(|id| network.node(network.interface(**id).node).existence == Existence::Described);
+    ranges.extend(described.flat_map(|interface| broadcasts(network, *interface)));
     ranges
 }
 

@@ -2,7 +2,7 @@
 
 use super::view::View;
 use crate::header::Packet;
-use crate::model::{Assumption, InterfaceId, Role, SegmentId, UnknownId};
+use crate::model::{Assumption, Existence, InterfaceId, Role, SegmentId, UnknownId};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -137,7 +137,15 @@ pub fn is_group(view: &View<'_>, segment: SegmentId, dst: IpAddr) -> bool {
     let IpAddr::V4(address) = dst else { return dst.is_multicast() };
     address.is_multicast()
         || address.is_broadcast()
-        || view.attached(segment).any(|interface| is_directed_broadcast(view, interface, dst))
+        || described(view, segment).any(|interface| is_directed_broadcast(view, interface, dst))
+}
+
+/// The interfaces that are certainly there. Who may be there tells nobody else what is a broadcast address.
+fn described<'v>(view: &'v View<'_>, segment: SegmentId) -> impl Iterator<Item = InterfaceId> + 'v {
+    let is_described = |id: &InterfaceId| {
+        view.network.node(view.network.interface(*id).node).existence == Existence::Described
+    };
+    view.attached(segment).filter(is_described)
 }
 
 /// Whether the address is the broadcast address of a prefix of the interface. Prefixes of one or two addresses

@@ -4,7 +4,7 @@
 use super::filter::{Ruling, Sight, judge};
 use super::route::{Asked, Outcome, check_source, lookup};
 use super::state::{Tables, states};
-use super::step::which_way;
+use super::step::{is_martian, which_way};
 use super::view::View;
 use crate::header::{Family, Packet};
 use crate::model::{Assumption, Existence, Hook, InterfaceId, Node, NodeId, Role, State};
@@ -112,7 +112,7 @@ fn causes_under(view: &View<'_>, incoming: InterfaceId, packet: &Packet, state: 
         // The route is looked up before the source is checked, so the check does not stop this answer.
         causes.push(in_passing);
     }
-    if !check_source(view, incoming, packet).passes {
+    if is_martian(view, node, packet) || !check_source(view, incoming, packet).passes {
         return causes;
     }
     if passes_on {

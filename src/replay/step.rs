@@ -281,7 +281,7 @@ pub(super) fn which_way(view: &View<'_>, incoming: InterfaceId, packet: &Packet)
 /// Whether the device does not take such a packet from outside (RFC 1812 section 5.3.7, RFC 4291 section 2.5).
 /// Addresses of groups as sources, and the loopback of IPv6, are refused by Linux however it is set; the rest may be
 /// allowed somewhere.
-fn is_martian(view: &View<'_>, node: NodeId, packet: &Packet) -> bool {
+pub(super) fn is_martian(view: &View<'_>, node: NodeId, packet: &Packet) -> bool {
     let broadcast = IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
     let home = |address: IpAddr| address.is_ipv6() && address.is_loopback();
     let never = packet.src.is_multicast() || packet.src == broadcast || home(packet.src) || home(packet.dst);

@@ -179,3 +179,18 @@ fn the_internet_certainly_carries_packets_to_whoever_is_certainly_there() {
         assert_eq!(arrives(&line.net.network, &line.question, at, &[packet]), expected, "{is_there}");
     }
 }
+
+#[test]
+fn who_may_be_there_makes_no_broadcast_address() {
+    let mut line = Line::new().quiet();
+    let somebody = line.net.host("somebody");
+    line.net.interface(somebody, line.left, &["10.0.9.3/29"]);
+    let out = RouteAction::Send(vec![isoaudit::model::NextHop { interface: line.r1, via: None }]);
+    line.net.add_route(line.r, 0, prefix("10.0.9.0/24"), out);
+    let packet = syn(LEFT, "10.0.9.7", 80);
+    let right = Place::Segment(line.right);
+    assert_eq!(arrives(&line.net.network, &line.question, right, &[packet]), NO);
+    let why = line.net.unknown("whether somebody is there");
+    line.net.node_mut(somebody).existence = Existence::Possible(why);
+    assert_eq!(arrives(&line.net.network, &line.question, right, &[packet]), YES);
+}

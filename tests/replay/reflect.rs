@@ -1,10 +1,12 @@
 //! Rule 7: what devices answer.
 
 use crate::support::line::{FAR, HOST, LEFT, LEFT6, Line, NO, OPEN, adversary};
-use crate::support::net::{chain, ranges, rule};
+use crate::support::net::{chain, prefix, ranges, rule};
 use crate::support::packets::{icmp, syn, udp};
 use isoaudit::header::Packet;
-use isoaudit::model::{Action, Antispoof, Assumption, Existence, Fact, Kind, Stage, State, Test};
+use isoaudit::model::{
+    Action, Antispoof, Assumption, Existence, Fact, Kind, NextHop, RouteAction, Stage, State, Test,
+};
 use isoaudit::replay::Place;
 
 /// The adversary stands on the right, and pretends to be somebody on the left; what comes to the left is an answer.
@@ -186,4 +188,15 @@ fn rule_7_an_answer_counts_and_is_walked_on() {
     assert_eq!(line.arrives(left, answer, &[icmp(LEFT, HOST, 8)]), OPEN);
     line.net.interface_mut(b0).antispoof = [Antispoof::Strict; 2];
     assert_eq!(line.arrives(left, answer, &[icmp(LEFT, HOST, 8)]), NO);
+}
+
+#[test]
+fn rule_7_what_no_device_takes_is_not_answered() {
+    let mut line = closed();
+    let on_link = RouteAction::Send(vec![NextHop { interface: line.r0, via: None }]);
+    line.net.add_route(line.r, 0, prefix("0.0.0.0/0"), on_link);
+    let left = Place::Segment(line.left);
+    for (source, expected) in [("192.0.2.9", OPEN), ("224.0.0.9", NO), ("255.255.255.255", NO)] {
+        assert_eq!(line.arrives(left, icmp(R1, source, 0), &[icmp(source, R1, 8)]), expected, "{source}");
+    }
 }
