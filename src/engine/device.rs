@@ -458,7 +458,7 @@ impl Run<'_, '_> {
         for (hop, set) in &fib.sends {
             let sends = hop.interface;
             let Some(segment) = self.network.interface(sends).segment else { continue };
-            if self.is_cut(sends) {
+            if self.is_cut(sends) || !self.exists(self.network.segment(segment).existence) {
                 continue;
             }
             let output = view.stage(node, &spec.output, None, Some(sends));

@@ -2,12 +2,12 @@
 //! Little else happens, so that it matters what lists see of a packet, and who opens which connection. Packets go between the
 //! nodes only, so that there are few even where the lists tell many apart.
 
-use super::net::{Net, chain, prefix, ranges, rule, stateless};
+use super::net::{Net, chain, nowhere, prefix, ranges, rule, stateless};
 use super::random::{Case, Chance};
 use isoaudit::header::{Fragment, Packet, proto, tcp_flags};
 use isoaudit::model::{
-    Action, Antispoof, Assumption, FilterId, InterfaceId, Network, NodeId, RouteAction, Rule, SegmentId,
-    Service, Stage, State, Test,
+    Action, Antispoof, Assumption, FilterId, InterfaceId, Match, Network, NodeId, RouteAction, Rule,
+    SegmentId, Service, Stage, State, Test,
 };
 use isoaudit::replay::{Foothold, Place, Question, Stance};
 use std::collections::BTreeSet;
@@ -137,9 +137,19 @@ impl Row {
         if self.chance.percent(15) {
             tests.push(Test::Unknown(self.net.unknown("a match")));
         }
+        if self.chance.percent(15) {
+            let either = [Test::Unknown(self.net.unknown("a match")), self.chance.pick(&of_ports)];
+            let match_of = |test| Match { test, negated: false, span: nowhere() };
+            tests.push(Test::Any(either.map(match_of).to_vec()));
+        }
         let mut one = rule("open", tests, Action::Accept);
         for test in &mut one.matches {
-            test.negated = self.chance.percent(15) && !matches!(test.test, Test::State(_));
+            let percent = match test.test {
+                Test::State(_) => 0,
+                Test::Any(_) => 60,
+                _ => 15,
+            };
+            test.negated = self.chance.percent(percent);
         }
         if self.chance.percent(15) { stateless(one) } else { one }
     }
