@@ -7,8 +7,8 @@ use crate::support::packets::{icmp, syn};
 use isoaudit::engine::Compiled;
 use isoaudit::header::Packet;
 use isoaudit::model::{
-    Action, Assumption, Existence, Fact, Lookup, Network, Reading, RouteAction, SegmentId, Stage, Table, Vrf,
-    VrfId,
+    Action, Antispoof, Assumption, Existence, Fact, Lookup, Network, Reading, RouteAction, SegmentId, Stage,
+    Table, Vrf, VrfId,
 };
 use isoaudit::replay::{Place, Question, explore};
 
@@ -193,4 +193,25 @@ fn who_may_be_there_makes_no_broadcast_address() {
     let why = line.net.unknown("whether somebody is there");
     line.net.node_mut(somebody).existence = Existence::Possible(why);
     assert_eq!(arrives(&line.net.network, &line.question, right, &[packet]), YES);
+}
+
+#[test]
+fn a_table_that_perhaps_ends_the_lookup_answers_what_the_source_check_drops() {
+    for (falls_through, expected) in
+        [(Fact::Yes, NO), (Fact::No, OPEN), (Fact::Unknown(isoaudit::model::UnknownId(0)), OPEN)]
+    {
+        let mut line = Line::new();
+        line.net.unknown("whether the lookup goes on");
+        line.net.assume(Assumption::StaticNeighbours);
+        line.question.footholds = vec![adversary(Place::Segment(line.right))];
+        line.net.interface_mut(line.r1).antispoof = [Antispoof::Strict; 2];
+        let out = RouteAction::Send(vec![isoaudit::model::NextHop { interface: line.r1, via: None }]);
+        line.net.add_route(line.r, 0, prefix("0.0.0.0/0"), out);
+        let mut first = lookup_rule(Lookup::Table(1));
+        (first.incoming, first.falls_through) = (Some(vec![line.r1]), falls_through);
+        let r = line.net.node_mut(line.r);
+        r.tables.push(Table { name: "blue".to_owned(), routes: Vec::new() });
+        r.lookup.insert(0, first);
+        assert_eq!(comes_left(&line, syn(LEFT, FAR, 80)), expected, "{falls_through:?}");
+    }
 }

@@ -142,7 +142,8 @@ impl Row {
             let match_of = |test| Match { test, negated: false, span: nowhere() };
             tests.push(Test::Any(either.map(match_of).to_vec()));
         }
-        let mut one = rule("open", tests, Action::Accept);
+        let action = if self.chance.percent(25) { Action::Drop } else { Action::Accept };
+        let mut one = rule("one", tests, action);
         for test in &mut one.matches {
             let percent = match test.test {
                 Test::State(_) => 0,
