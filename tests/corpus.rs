@@ -312,10 +312,12 @@ fn fabrics_have_as_many_devices_as_was_asked_for() {
 
 #[test]
 fn nothing_that_is_shipped_speaks_of_the_place_where_it_was_made() {
+    let places = [env!("CARGO_MANIFEST_DIR").into(), std::env::temp_dir()];
+    let places = places.map(|place: PathBuf| place.to_string_lossy().into_owned());
     for folder in CASES.iter().map(|case| &case.folder) {
         for (name, lines) in files(folder) {
             for line in lines {
-                let private = ["/home/", "/work/", "/tmp/"].iter().any(|path| line.contains(path));
+                let private = places.iter().any(|place| line.contains(place));
                 assert!(!private, "{}: {line}", folder.join(name).display());
             }
         }

@@ -137,6 +137,7 @@ fn queries(network: &Network) -> Outcome<Vec<Query>> {
             reading: Reading::May,
             footholds,
             honest: Vec::new(),
+            honest_segments: Vec::new(),
             talkers: Vec::new(),
             accomplices: none.clone(),
             forged: vec![false; network.segments.len()],

@@ -1,7 +1,7 @@
 //! What a node does with packets: receive, filter, route, filter, send; or deliver; or answer (SEMANTICS.md section 3).
 
 use super::compiled::View;
-use super::query::Origin;
+use super::query::{Origin, Place};
 use super::routes::Fib;
 use super::rules::Accept;
 use super::run::{Run, Step};
@@ -376,7 +376,7 @@ impl Run<'_, '_> {
             [(causes.delivered, &[New, Established, Related]), (causes.fresh, &[New, Invalid, Untracked])];
         for (kind, (sets, states)) in kinds.into_iter().enumerate() {
             let cause = view.space.union_all(&sets);
-            let cause = self.less_free(view, super::query::Place::Node(node), cause);
+            let cause = self.less_free(view, Place::Node(node), cause);
             if cause.is_empty() {
                 continue;
             }
@@ -488,7 +488,7 @@ impl Run<'_, '_> {
     pub(super) fn origin(&self, step: Step) -> Option<Origin> {
         match step {
             Step::Start(origin) => Some(origin),
-            Step::Own { node, .. } => Some(Origin::Honest(node)),
+            Step::Own { node, .. } => Some(Origin::Honest(Place::Node(node))),
             Step::Answered { receiver, .. } | Step::Beyond { receiver, .. } => {
                 Some(Origin::Reflected(self.network.interface(receiver).node))
             }

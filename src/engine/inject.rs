@@ -60,9 +60,12 @@ fn segment_sources(network: &Network, query: &Query, id: SegmentId) -> Vec<Addre
             network.interface(*interface).addresses.iter().map(|a| AddressRange::single(a.net.addr())),
         );
     }
-    if !own.is_empty() {
-        return own;
-    }
+    if own.is_empty() { undescribed_sources(network, id) } else { own }
+}
+
+/// The addresses of hosts on a segment that nobody described: those of its prefixes that no interface there has.
+pub(super) fn undescribed_sources(network: &Network, id: SegmentId) -> Vec<AddressRange> {
+    let attached = &network.segment(id).attached;
     let addresses = || attached.iter().flat_map(|i| network.interface(*i).addresses.iter());
     let used: Vec<IpAddr> = addresses().map(|a| a.net.addr()).collect();
     addresses().flat_map(|a| free_hosts(a.net.trunc(), &used)).collect()

@@ -95,6 +95,7 @@ fn question(compiled: &Compiled<'_>, pair: &Pair<'_>) -> Query {
         reading: pair.reading,
         footholds: none.clone(),
         honest: vec![pair.from, pair.to],
+        honest_segments: Vec::new(),
         talkers: Vec::new(),
         accomplices: none,
         forged: vec![false; network.segments.len()],

@@ -124,6 +124,8 @@ pub struct Query {
     pub footholds: Places,
     /// Nodes that send packets with their own addresses through their own filters.
     pub honest: Vec<NodeId>,
+    /// Segments on which hosts that nobody described send likewise, to whichever neighbour.
+    pub honest_segments: Vec<SegmentId>,
     /// Nodes that, besides those, send with their own addresses in order to open connections.
     pub talkers: Vec<NodeId>,
     /// Where accomplices stand: what they send only opens connections.
@@ -166,8 +168,8 @@ pub enum Origin {
     Adversary(Place),
     /// An accomplice, likewise.
     Accomplice(Place),
-    /// A node with its own address.
-    Honest(NodeId),
+    /// A node, or a host that nobody described, with its own address.
+    Honest(Place),
     /// A node that answers, or somebody who may be there (*may* only).
     Reflected(NodeId),
     /// Somebody undescribed on a segment (*may* only).

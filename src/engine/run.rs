@@ -6,7 +6,7 @@
 use super::compiled::{Connections, View};
 use super::query::{Origin, Place, Places, Query, Stop};
 use crate::model::{Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, Role, SegmentId};
-use crate::set::Set;
+use crate::set::{Set, Side};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
@@ -180,6 +180,17 @@ impl<'q, 'c> Run<'q, 'c> {
                     }
                 }
             }
+        }
+    }
+
+    /// Injects what honest hosts that nobody described send: with a free address of their segment, by any neighbour.
+    pub(super) fn inject_undescribed(&mut self, view: &mut View<'_>, wanted: Set) {
+        for segment in &self.query.honest_segments {
+            let own = super::inject::undescribed_sources(self.network, *segment);
+            let from_own = view.space.addresses(Side::Src, &own);
+            let packets = view.space.intersect(from_own, wanted);
+            let step = Step::Start(Origin::Honest(Place::Segment(*segment)));
+            self.put_to_all(view, *segment, packets, None, step);
         }
     }
 

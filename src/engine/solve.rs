@@ -141,6 +141,7 @@ pub(super) fn start_counted(view: &mut View<'_>, run: &mut Run<'_, '_>) {
     for node in &query.honest {
         run.originate(view, *node, wanted, false);
     }
+    run.inject_undescribed(view, wanted);
 }
 
 /// Everything that anybody sends, until no further connection opens.
@@ -161,6 +162,7 @@ pub(super) fn connections<'q, 'c>(
     }
     run.inject(view, &query.footholds, Origin::Adversary);
     run.inject(view, &query.accomplices, Origin::Accomplice);
+    run.inject_undescribed(view, Set::FULL);
     let senders = openers(query, network);
     for node in &senders {
         run.originate(view, *node, Set::FULL, false);

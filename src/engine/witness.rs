@@ -139,7 +139,7 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
         let onto = opening.sends.and_then(|sends| network.interface(sends).segment);
         let arrives = onto.map_or(Place::Node(node), Place::Segment);
         let Some(receiver) = opening.receiver else {
-            let origin = Origin::Honest(node);
+            let origin = Origin::Honest(Place::Node(node));
             self.journeys.push(Journey { origin, packet, hops: Vec::new(), arrives, opens_at: Some(node) });
             return Some(());
         };

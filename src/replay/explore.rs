@@ -130,7 +130,8 @@ impl<'a> Colour<'a> {
         let everybody_sends = self.purpose == Purpose::Opens && self.view.is_may();
         for foothold in footholds {
             match (foothold.place, foothold.stance) {
-                (Place::Segment(segment), Stance::Adversary | Stance::Honest) => self.free_segment(segment),
+                (Place::Segment(segment), Stance::Adversary) => self.free_segment(segment),
+                (Place::Segment(segment), Stance::Honest) => self.send_undescribed(segment),
                 (Place::Node(node), Stance::Adversary) => self.free_node(node),
                 (Place::Node(_), Stance::Honest) => {}
             }
@@ -172,6 +173,20 @@ impl<'a> Colour<'a> {
             if self.purpose == Purpose::Opens || self.view.question.speaks_of(&packet) {
                 let ways = originate(self.view, tables, Timing::Free, node, &packet);
                 self.leave(node, number, ways, tables);
+            }
+        }
+    }
+
+    fn send_undescribed(&mut self, segment: SegmentId) {
+        if !self.view.segment_exists(segment) {
+            return;
+        }
+        let flooded = flood(self.view, segment, None, Reason::Chosen);
+        for number in 0..self.universe.len() {
+            let packet = self.universe[number];
+            let counts = self.purpose == Purpose::Opens || self.view.question.speaks_of(&packet);
+            if counts && self.view.may_be_undescribed(segment, packet.src) {
+                self.land(number, &flooded);
             }
         }
     }

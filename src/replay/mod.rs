@@ -41,14 +41,15 @@ use std::collections::BTreeSet;
 pub enum Stance {
     /// Sends any packet with any source address; a node's own filters do not bind it.
     Adversary,
-    /// A node that sends with its own addresses, by its own routes, through its own output filter.
+    /// A node that sends with its own addresses, by its own routes, through its own output filter; or hosts on a segment that
+    /// nobody described, with addresses of its prefixes that nobody there has, to any neighbour.
     Honest,
 }
 
 /// Somebody who sends without being asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Foothold {
-    /// Where. Nobody is honest on a bare segment: such a foothold is read as an adversary's.
+    /// Where.
     pub place: Place,
     /// How.
     pub stance: Stance,

@@ -4,6 +4,7 @@ use super::Question;
 use crate::claim::Door;
 use crate::header::Family;
 use crate::model::{Assumption, Existence, FilterId, InterfaceId, Network, NodeId, Reading, SegmentId};
+use ipnet::IpNet;
 use std::cell::OnceCell;
 use std::net::IpAddr;
 
@@ -81,6 +82,23 @@ impl<'a> View<'a> {
     /// Whether the interface has the address.
     pub fn has_address(&self, interface: InterfaceId, address: IpAddr) -> bool {
         self.network.interface(interface).addresses.iter().any(|own| own.net.addr() == address)
+    }
+
+    /// Whether the address may be that of a host on the segment that nobody described: it fits a prefix there, and no
+    /// interface there has it.
+    pub fn may_be_undescribed(&self, segment: SegmentId, address: IpAddr) -> bool {
+        let attached = &self.network.segment(segment).attached;
+        let fits = |net: IpNet| {
+            let names_the_net = match net {
+                IpNet::V4(net) => {
+                    net.prefix_len() < 31 && (address == net.network() || address == net.broadcast())
+                }
+                IpNet::V6(_) => false,
+            };
+            net.contains(&address) && !names_the_net
+        };
+        let mut prefixes = attached.iter().flat_map(|i| &self.network.interface(*i).addresses);
+        prefixes.any(|own| fits(own.net)) && !attached.iter().any(|i| self.has_address(*i, address))
     }
 
     /// Whether the address is one of the node's own, on any of its interfaces (weak host model).

@@ -104,7 +104,7 @@ pub fn walk(network: &Network, reading: Reading, question: &Question, sends: &[S
     for (number, send) in sends.iter().enumerate() {
         let open = View::new(network, reading, question);
         let by_foothold = may_send(&open, &question.footholds, &counting, send);
-        let counts = by_foothold && is_spoken_of(question, send);
+        let counts = by_foothold && is_spoken_of(question, &counting, send);
         let sent = by_foothold
             || may_send(&open, &question.openers, &others, send)
             || (open.is_may() && is_own_send(&open, send));
@@ -156,7 +156,8 @@ fn may_send(view: &View<'_>, footholds: &[Foothold], stirred: &Stirred, send: &S
     match send.origin {
         Origin::Segment(segment) => {
             let place = Place::Segment(segment);
-            let given = stands(place, Stance::Adversary) || stands(place, Stance::Honest);
+            let as_own = || view.may_be_undescribed(segment, send.packet.src);
+            let given = stands(place, Stance::Adversary) || stands(place, Stance::Honest) && as_own();
             view.segment_exists(segment) && (given || stirred.segments.contains(&segment))
         }
         Origin::Node(node) => {
@@ -175,10 +176,16 @@ fn may_send(view: &View<'_>, footholds: &[Foothold], stirred: &Stirred, send: &S
 }
 
 /// Whether the claim speaks of a send. What honest senders send besides only opens connections.
-fn is_spoken_of(question: &Question, send: &Send) -> bool {
+fn is_spoken_of(question: &Question, stirred: &Stirred, send: &Send) -> bool {
     match send.origin {
         Origin::Honest(_) => question.speaks_of(&send.packet),
-        Origin::Segment(_) | Origin::Node(_) | Origin::Answer(_) => true,
+        Origin::Segment(segment) => {
+            let adversary = Foothold { place: Place::Segment(segment), stance: Stance::Adversary };
+            let sends_anything =
+                question.footholds.contains(&adversary) || stirred.segments.contains(&segment);
+            sends_anything || question.speaks_of(&send.packet)
+        }
+        Origin::Node(_) | Origin::Answer(_) => true,
     }
 }
 

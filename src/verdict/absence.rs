@@ -1,7 +1,7 @@
 //! Claims that something does not happen: `isolated`, `confined`, `only-via`.
 //!
-//! *May* is asked first; empty is proof. Then *must*, first with the adversary's own addresses only, because a path
-//! without spoofing convinces more. Between the two a claim is undetermined.
+//! *May* is asked first; empty is proof. Then *must*, first with the adversary's own addresses and described hosts only,
+//! because such a path convinces more. Between the two a claim is undetermined.
 
 use super::evidence::{self, Evidence};
 use super::judge::{Judge, Ruling};
@@ -27,9 +27,14 @@ pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, absences: &[Absence<'_>])
             continue;
         }
         let quick = quick.filter(|answer| trust::is_surely_needless(judge, absence, &query, answer));
-        let answer = quick.unwrap_or_else(|| solve(&judge.compiled, &query, judge.options.limits));
+        if let Some(answer) = quick {
+            settle_absence(judge, absence, &query, &answer, Vec::new(), &mut ruling);
+            continue;
+        }
+        let answer = solve(&judge.compiled, &query, judge.options.limits);
         if answer.reached.is_empty() && answer.stop.is_none() {
-            settle_absence(judge, absence, &query, &answer, &mut ruling);
+            let conditional = trust::conditional(judge, absence, &query, &answer);
+            settle_absence(judge, absence, &query, &answer, conditional, &mut ruling);
         } else {
             possible.push((absence, query, answer));
         }
@@ -73,6 +78,7 @@ fn settle_absence(
     absence: &Absence<'_>,
     query: &Query,
     answer: &Answer,
+    conditional: Vec<Open>,
     ruling: &mut Ruling,
 ) {
     let emptiness = vacuity::look(judge, absence);
@@ -83,7 +89,6 @@ fn settle_absence(
         ruling.open.extend(emptiness.reasons);
         return;
     }
-    let conditional = trust::conditional(judge, absence, query, answer);
     if !conditional.is_empty() {
         if ruling.verdict != Some(Verdict::Vacuous) {
             ruling.verdict = Some(Verdict::Undetermined);
@@ -103,13 +108,15 @@ fn settle_absence(
 fn violations(judge: &Judge<'_>, claim: &Claim, absence: &Absence<'_>, ruling: &mut Ruling) -> bool {
     let mut query = absence.query(judge.network, Reading::Must);
     query.own_sources = true;
+    let undescribed = std::mem::take(&mut query.honest_segments);
     let mut found = false;
-    // Each turn closes something new, or falls back from own sources to any.
+    // Each turn closes something new, or falls back from own sources to any, and to hosts that nobody described.
     for _ in 0..=judge.options.max_causes {
         let answer = solve(&judge.compiled, &query, judge.options.limits);
         let Some(witness) = &answer.witness else {
             if query.own_sources {
                 query.own_sources = false;
+                query.honest_segments.clone_from(&undescribed);
                 continue;
             }
             return found;

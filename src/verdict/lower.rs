@@ -5,7 +5,7 @@ use crate::claim::selector::{Expr, Selector};
 use crate::claim::{Confined, Direction, Door, Except, Isolated, OnlyVia};
 use crate::engine::{Cut, FreeFlow, Place, Places, Query, RuleRef};
 use crate::header::AddressRange;
-use crate::model::{Network, NodeId, Reading, Role};
+use crate::model::{Assumption, Network, NodeId, Reading, Role, SegmentId};
 
 /// A question about absence, for both readings.
 #[derive(Debug, Clone)]
@@ -122,14 +122,16 @@ impl Absence<'_> {
         let none = Places::none(network.nodes.len(), network.segments.len());
         let destinations = if self.honest { addresses(network, &from) } else { Vec::new() };
         let honest = if self.honest { senders(network, &from) } else { Vec::new() };
+        let honest_segments = if self.honest { undescribed(network, &from) } else { Vec::new() };
         Query {
             reading,
             footholds: if self.honest {
                 none.clone()
             } else {
-                standing.or(&self.far_ends(network, &targets, reading))
+                standing.or(&self.far_ends(network, &from, &targets, reading))
             },
             honest,
+            honest_segments,
             talkers: Vec::new(),
             accomplices: if self.honest { from.or(&targets) } else { targets.clone() },
             forged,
@@ -161,14 +163,22 @@ impl Absence<'_> {
         }
     }
 
-    /// An excepted channel carries anything, so its far end counts as reached if it is not in `to` itself.
-    fn far_ends(&self, network: &Network, targets: &Places, reading: Reading) -> Places {
+    /// An excepted channel carries anything, so its far end counts as reached if it is in neither `from` nor `to`: a node, or a
+    /// segment where somebody whom nobody described may be that end. A channel with replies has two.
+    fn far_ends(&self, network: &Network, from: &Places, targets: &Places, reading: Reading) -> Places {
         let mut ends = Places::none(network.nodes.len(), network.segments.len());
         if reading == Reading::May {
             for except in self.except {
-                let to = places(network, &except.to.expr, reading);
-                for (index, is_end) in to.nodes.iter().enumerate() {
-                    ends.nodes[index] |= *is_end && !targets.nodes[index];
+                let back = except.replies.then_some(&except.from);
+                for end in std::iter::once(&except.to).chain(back) {
+                    let end = places(network, &end.expr, reading);
+                    let undescribed = undescribed(network, &end);
+                    for (index, is_end) in end.nodes.iter().enumerate() {
+                        ends.nodes[index] |= *is_end && !from.nodes[index] && !targets.nodes[index];
+                    }
+                    for index in undescribed.into_iter().map(|id| id.index()) {
+                        ends.segments[index] |= !from.segments[index] && !targets.segments[index];
+                    }
                 }
             }
         }
@@ -206,6 +216,14 @@ pub(super) fn senders(network: &Network, places: &Places) -> Vec<NodeId> {
             && node.interfaces.iter().any(|i| !network.interface(*i).addresses.is_empty())
     });
     described.map(|(id, _)| id).collect()
+}
+
+/// Segments on which hosts that nobody described may send with their own addresses.
+fn undescribed(network: &Network, places: &Places) -> Vec<SegmentId> {
+    if network.assumes(Assumption::StaticNeighbours) {
+        return Vec::new();
+    }
+    network.segments_by_id().map(|(id, _)| id).filter(|id| places.segments[id.index()]).collect()
 }
 
 /// Every address that places own: those of nodes, and the prefixes of segments.

@@ -37,9 +37,13 @@ fn coverage(absence: &Absence<'_>, query: &Query) -> String {
         (nodes, places.iter().count() - nodes)
     };
     if absence.honest {
+        let undescribed = match query.honest_segments.len() {
+            0 => String::new(),
+            count => format!(", or a host that nobody described on one of {},", number(count, "segment")),
+        };
         return format!(
-            "every packet that one of {} within sends to an address within, on every path, forged neighbours \
-             included",
+            "every packet that one of {}{undescribed} within sends to an address within, on every path, forged \
+             neighbours included",
             number(query.honest.len(), "honest sender")
         );
     }

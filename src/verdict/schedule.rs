@@ -18,6 +18,12 @@ pub(super) fn question(query: &Query) -> Question {
     };
     let mut all = footholds(&query.footholds);
     all.extend(honest(&query.honest));
+    all.extend(
+        query
+            .honest_segments
+            .iter()
+            .map(|id| Foothold { place: replay::Place::Segment(*id), stance: Stance::Honest }),
+    );
     let mut openers = footholds(&query.accomplices);
     openers.extend(honest(&query.talkers));
     let interfaces = query.cut.interfaces.iter().map(|id| Door::Interface(*id));
@@ -62,9 +68,10 @@ fn origin(network: &Network, origin: Origin) -> replay::Origin {
     match origin {
         Origin::Adversary(Place::Segment(id))
         | Origin::Accomplice(Place::Segment(id))
+        | Origin::Honest(Place::Segment(id))
         | Origin::Somebody(id) => replay::Origin::Segment(id),
         Origin::Adversary(Place::Node(id)) | Origin::Accomplice(Place::Node(id)) => replay::Origin::Node(id),
-        Origin::Honest(id) => replay::Origin::Honest(id),
+        Origin::Honest(Place::Node(id)) => replay::Origin::Honest(id),
         Origin::Reflected(id) => {
             let node = network.node(id);
             let outside = node.role == Role::Internet || node.existence != Existence::Described;
@@ -100,10 +107,11 @@ fn path(network: &Network, journey: &Journey) -> Vec<Crossing> {
     let sender = match journey.origin {
         Origin::Adversary(Place::Segment(_))
         | Origin::Accomplice(Place::Segment(_))
+        | Origin::Honest(Place::Segment(_))
         | Origin::Somebody(_) => None,
         Origin::Adversary(Place::Node(id))
         | Origin::Accomplice(Place::Node(id))
-        | Origin::Honest(id)
+        | Origin::Honest(Place::Node(id))
         | Origin::Reflected(id) => {
             let mut own = network.node(id).interfaces.iter().filter(|i| segment_of(**i) == Some(first));
             // With two interfaces there, nobody says by which of them it sends.

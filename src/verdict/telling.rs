@@ -21,7 +21,7 @@ pub(super) fn leg(
     let (sender, place) = match journey.origin {
         Origin::Adversary(place) => (Sender::Adversary, place),
         Origin::Accomplice(place) => (Sender::Accomplice, place),
-        Origin::Honest(id) => (Sender::Honest, Place::Node(id)),
+        Origin::Honest(place) => (Sender::Honest, place),
         Origin::Reflected(id) => (Sender::Answer, Place::Node(id)),
         Origin::Somebody(id) => (Sender::Adversary, Place::Segment(id)),
     };

@@ -16,7 +16,7 @@ mod witnesses;
 use isoaudit::claim::Door;
 use isoaudit::engine::{self, Compiled, Cut, Limits, Places, Query, RuleRef};
 use isoaudit::header::Packet;
-use isoaudit::model::{Network, NodeId, Reading};
+use isoaudit::model::{Network, NodeId, Reading, SegmentId};
 use isoaudit::replay::{Foothold, Place, Question, Reached, Stance};
 use support::compare::{MAX_UNIVERSE, between, both, differences, naive, places, shrink};
 use support::random::{Case, case};
@@ -29,18 +29,26 @@ fn engine(network: &Network, reading: Reading, question: &Question, packets: &[P
     explored(network, &compiled, &query(network, reading, question), packets)
 }
 
-/// The places of adversaries, and the honest nodes, among footholds.
-fn stand(network: &Network, footholds: &[Foothold]) -> (Places, Vec<NodeId>) {
+/// The places of adversaries, and of honest senders, among footholds.
+fn stand(network: &Network, footholds: &[Foothold]) -> (Places, Vec<Place>) {
     let mut places = Places::none(network.nodes.len(), network.segments.len());
     let mut honest = Vec::new();
     for foothold in footholds {
         match (foothold.place, foothold.stance) {
-            (Place::Segment(id), _) => places.segments[id.index()] = true,
+            (Place::Segment(id), Stance::Adversary) => places.segments[id.index()] = true,
             (Place::Node(id), Stance::Adversary) => places.nodes[id.index()] = true,
-            (Place::Node(id), Stance::Honest) => honest.push(id),
+            (place, Stance::Honest) => honest.push(place),
         }
     }
     (places, honest)
+}
+
+fn nodes(places: &[Place]) -> Vec<NodeId> {
+    places.iter().filter_map(|place| if let Place::Node(id) = place { Some(*id) } else { None }).collect()
+}
+
+fn segments(places: &[Place]) -> Vec<SegmentId> {
+    places.iter().filter_map(|place| if let Place::Segment(id) = place { Some(*id) } else { None }).collect()
 }
 
 /// The question as the engine is asked it.
@@ -63,8 +71,9 @@ fn query(network: &Network, reading: Reading, question: &Question) -> Query {
     Query {
         reading,
         footholds,
-        honest,
-        talkers,
+        honest: nodes(&honest),
+        honest_segments: segments(&honest),
+        talkers: nodes(&talkers),
         accomplices,
         forged,
         destinations: question.destinations.clone(),

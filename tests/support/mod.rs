@@ -5,6 +5,7 @@ pub(crate) mod compare;
 pub(crate) mod line;
 pub(crate) mod net;
 pub(crate) mod packets;
+pub(crate) mod question;
 pub(crate) mod random;
 pub(crate) mod row;
 pub(crate) mod settle;

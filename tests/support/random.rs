@@ -1,15 +1,13 @@
 //! Tiny networks by chance: everything that the model can say, in a few nodes.
 
-use super::net::{Net, chain, ip, lookup_rule, nowhere, prefix, ranges, rule};
-use isoaudit::claim::Door;
+use super::net::{Net, chain, lookup_rule, nowhere, prefix, ranges, rule};
 use isoaudit::header::{Family, Fragment, proto, tcp_flags};
 use isoaudit::model::{
     Action, Antispoof, Assumption, Chain, Existence, Fact, FilterId, Hook, InterfaceId, Join, Kind, Lookup,
     Match, Network, NextHop, NodeId, Role, RouteAction, Rule, SegmentId, Service, State, Table, Test,
     UnknownId, Vrf, VrfId, Zone, ZoneId,
 };
-use isoaudit::replay::{Foothold, Place, Question, Stance};
-use std::collections::BTreeSet;
+use isoaudit::replay::Question;
 
 /// SplitMix64: small, fast, and the same everywhere.
 pub(crate) struct Chance(u64);
@@ -66,9 +64,9 @@ pub(crate) fn case(seed: u64) -> Case {
     Case { network: maker.net.network, question }
 }
 
-struct Maker {
-    chance: Chance,
-    net: Net,
+pub(super) struct Maker {
+    pub(super) chance: Chance,
+    pub(super) net: Net,
     families: Vec<Family>,
 }
 
@@ -217,7 +215,7 @@ impl Maker {
     }
 
     /// Destinations of routes and of policies, nested in each other.
-    fn prefixes(&self) -> Vec<&'static str> {
+    pub(super) fn prefixes(&self) -> Vec<&'static str> {
         let mut all = Vec::new();
         for family in &self.families {
             let of_family: &[&str] = match family {
@@ -462,87 +460,4 @@ impl Maker {
         ];
         Test::State(self.chance.pick(&pool))
     }
-
-    fn question(&mut self) -> Question {
-        let mut question = Question {
-            footholds: (0..1 + self.chance.below(2)).filter_map(|_| self.foothold()).collect(),
-            openers: (0..self.chance.below(3)).filter_map(|_| self.foothold()).collect(),
-            ..Question::default()
-        };
-        for foothold in &question.footholds {
-            match (foothold.place, foothold.stance) {
-                (Place::Node(node), Stance::Adversary) => {
-                    question.adversary_nodes.insert(node);
-                }
-                (Place::Segment(segment), _) => {
-                    question.adversary_segments.insert(segment);
-                }
-                (Place::Node(_), Stance::Honest) => {}
-            }
-        }
-        question.adversary_segments.extend(self.forged(&question.adversary_nodes));
-        if self.chance.percent(20) {
-            // As where honest senders share a segment with the adversary.
-            let segment = self.chance.below(self.net.network.segments.len());
-            question.adversary_segments.insert(SegmentId::at(segment));
-        }
-        if self.chance.percent(15) {
-            question.cut.extend(self.door());
-        }
-        if self.chance.percent(15) {
-            question.destinations = ranges(&[self.chance.pick(&self.prefixes())]);
-        }
-        if self.chance.percent(10) {
-            question.services = vec![Service::ports(proto::TCP, 80, 80)];
-        }
-        question
-    }
-
-    /// Whoever holds a node stands on its segments.
-    fn forged(&self, nodes: &BTreeSet<NodeId>) -> BTreeSet<SegmentId> {
-        let interfaces = nodes.iter().flat_map(|node| &self.net.network.node(*node).interfaces);
-        interfaces.filter_map(|i| self.net.network.interface(*i).segment).collect()
-    }
-
-    fn foothold(&mut self) -> Option<Foothold> {
-        let adversary = |place| Foothold { place, stance: Stance::Adversary };
-        let nodes: Vec<NodeId> = self
-            .net
-            .network
-            .nodes_by_id()
-            .filter(|(_, node)| node.role != Role::Internet && node.existence == Existence::Described)
-            .map(|(id, _)| id)
-            .collect();
-        Some(match self.chance.below(4) {
-            0 | 1 => {
-                adversary(Place::Segment(SegmentId::at(self.chance.below(self.net.network.segments.len()))))
-            }
-            2 => adversary(Place::Node(self.chance.pick(&nodes))),
-            _ => Foothold { place: Place::Node(self.chance.pick(&nodes)), stance: Stance::Honest },
-        })
-    }
-
-    fn door(&mut self) -> Option<Door> {
-        let described =
-            self.net.network.interfaces.iter().enumerate().filter(|(_, interface)| {
-                self.net.network.node(interface.node).existence == Existence::Described
-            });
-        let mut doors: Vec<Door> =
-            described.map(|(index, _)| Door::Interface(InterfaceId::at(index))).collect();
-        for (index, filter) in self.net.network.filters.iter().enumerate() {
-            for (chain, rules) in filter.chains.iter().enumerate() {
-                let accepting =
-                    rules.rules.iter().enumerate().filter(|(_, rule)| rule.action == Action::Accept);
-                let door = |(rule, _)| Door::Rule { filter: FilterId::at(index), chain, rule };
-                doors.extend(accepting.map(door));
-            }
-        }
-        (!doors.is_empty()).then(|| self.chance.pick(&doors))
-    }
-}
-
-/// Only to be sure that the two kinds of address text are read alike.
-pub(crate) fn host_of(family: Family, segment: usize, host: usize) -> std::net::IpAddr {
-    let text = Maker::address(family, segment, host);
-    ip(text.split('/').next().unwrap_or_default())
 }
