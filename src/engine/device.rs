@@ -1,6 +1,7 @@
 //! What a node does with packets: receive, filter, route, filter, send; or deliver; or answer (SEMANTICS.md section 3).
 
 use super::compiled::View;
+use super::look::{Look, LookKind};
 use super::query::{Origin, Place};
 use super::routes::Fib;
 use super::rules::Accept;
@@ -8,41 +9,6 @@ use super::run::{Run, Step};
 use crate::header::Family;
 use crate::model::{Assumption, Existence, InterfaceId, Kind, NodeId, Reading, Role, State};
 use crate::set::{Set, Side};
-
-/// A way in which the tracker may look at packets, with the packets it may look at so.
-#[derive(Clone, Copy)]
-struct Look {
-    kind: LookKind,
-    packets: Set,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LookKind {
-    /// In this one state.
-    State(State),
-    /// As fresh packets whose state is not known: what every fresh state accepts (*must* only).
-    AnyFresh,
-}
-
-impl Look {
-    fn accepts(self, view: &mut View<'_>, accept: &Accept) -> Set {
-        match self.kind {
-            LookKind::State(state) => accept.state(state),
-            LookKind::AnyFresh => {
-                let both = view.space.intersect(accept.state(State::New), accept.state(State::Invalid));
-                view.space.intersect(both, accept.state(State::Untracked))
-            }
-        }
-    }
-
-    fn is_open(self) -> bool {
-        matches!(self.kind, LookKind::State(State::Established | State::Related))
-    }
-
-    fn opens(self) -> bool {
-        self.kind == LookKind::State(State::New)
-    }
-}
 
 /// What a batch of packets at an interface caused that the node answers.
 #[derive(Default)]
@@ -320,11 +286,7 @@ impl Run<'_, '_> {
         if packets.is_empty() {
             return;
         }
-        if batch.look.opens() && self.exists(self.network.segment(segment).existence) {
-            let opening = view.space.union_all(&[batch.opens, forward.opens, egress.opens]);
-            let opened = view.space.intersect(packets, opening);
-            self.open(view, batch.node, opened, Some(batch.receiver), Some(sends));
-        }
+        self.open_through(view, batch, packets, &[forward.opens, egress.opens], sends);
         let step = Step::Sent {
             receiver: batch.receiver,
             sends,
@@ -335,6 +297,24 @@ impl Run<'_, '_> {
         match via {
             Some(via) => self.put(view, segment, packets, sends, via, step),
             None => self.put_to_all(view, segment, packets, Some(sends), step),
+        }
+    }
+
+    /// Notes what the lists on its way let new packets open, if there is a segment to send them to.
+    fn open_through(
+        &mut self,
+        view: &mut View<'_>,
+        batch: &Batch,
+        packets: Set,
+        lists: &[Set],
+        sends: InterfaceId,
+    ) {
+        let segment = self.network.interface(sends).segment;
+        if batch.look.opens() && segment.is_some_and(|id| self.exists(self.network.segment(id).existence)) {
+            let opening = view.space.union_all(lists);
+            let opening = view.space.union(opening, batch.opens);
+            let opened = view.space.intersect(packets, opening);
+            self.open(view, batch.node, opened, Some(batch.receiver), Some(sends));
         }
     }
 
@@ -353,6 +333,7 @@ impl Run<'_, '_> {
             let forward = view.stage(batch.node, &spec.forward, Some(batch.receiver), Some(*sends));
             let accepted = batch.look.accepts(view, &forward);
             let passed = view.space.intersect(packets, accepted);
+            self.open_through(view, batch, passed, &[forward.opens], *sends);
             let anywhere = view.space.forget_address(passed, Side::Dst);
             let anywhere = self.usable(view, *sends, anywhere);
             let step = Step::Sent {

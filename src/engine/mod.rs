@@ -10,6 +10,7 @@ mod device;
 mod endings;
 mod facts;
 mod inject;
+mod look;
 mod pair;
 mod parallel;
 mod query;

@@ -3,11 +3,11 @@
 use super::answers::arrives;
 use super::witnesses::packets_to;
 use crate::support::line::{HOST, HOST6, LEFT, LEFT6, Line, NO, OPEN, YES, adversary, honest};
-use crate::support::net::{chain, rule};
-use crate::support::packets::icmp;
+use crate::support::net::{chain, ranges, rule};
+use crate::support::packets::{icmp, reply, syn};
 use isoaudit::claim::Door;
 use isoaudit::header::proto;
-use isoaudit::model::{Action, Rule, Service, Stage, State, Test};
+use isoaudit::model::{Action, Fact, Rule, Service, Stage, State, Test};
 use isoaudit::replay::Place;
 
 /// The adversary stands on the right; an accomplice on the left may open connections by one type of ICMP.
@@ -77,4 +77,21 @@ fn a_connection_that_was_opened_through_a_door_leads_past_it() {
     assert_eq!(packets_to(&line.net.network, &line.question, right), 2);
     line.net.network.filters[0].chains[0].rules[1].opens = false;
     assert_eq!(packets_to(&line.net.network, &line.question, right), 0);
+}
+
+/// A packet that names its own way is forwarded with the device's address as its destination, and opens a connection so.
+#[test]
+fn what_is_routed_by_its_source_opens_a_connection() {
+    for (routes_by_source, expected) in [(Fact::Yes, OPEN), (Fact::No, NO)] {
+        let mut line = Line::new().quiet();
+        line.net.node_mut(line.r).source_routing = routes_by_source;
+        let to_itself = rule("to itself", vec![Test::Destination(ranges(&["10.0.1.1/32"]))], Action::Accept);
+        line.tracking(Stage::Forward, chain(Some(Action::Drop), vec![to_itself]));
+        line.tracking(Stage::Input, chain(Some(Action::Drop), vec![established()]));
+        line.question.openers = vec![adversary(Place::Segment(line.left))];
+        line.question.footholds = vec![adversary(Place::Segment(line.right))];
+        let asked = syn(LEFT, "10.0.1.1", 22);
+        let packets = [asked, reply(asked)];
+        assert_eq!(arrives(&line.net.network, &line.question, Place::Node(line.r), &packets), expected);
+    }
 }

@@ -153,7 +153,8 @@ fn the_engine_and_the_interpreter_agree() {
         let found = differences(&case, &engine);
         if let Some(first) = found.first() {
             let small = shrink(case.clone(), |smaller| !differences(smaller, &engine).is_empty());
-            panic!("seed {seed}: {first:?}\nshrunk: {small:#?}");
+            let left = differences(&small, &engine);
+            panic!("seed {seed}: {first:?}\nshrunk: {small:#?}\nthere: {left:?}");
         }
     }
     assert!(compared > 0, "no packet was compared");

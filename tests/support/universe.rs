@@ -7,7 +7,7 @@ use isoaudit::header::{
     AddressRange, Family, Fragment, Packet, address_from_number, address_number, proto, tcp_flags,
 };
 use isoaudit::model::{Assumption, Match, Network, RouteAction, Service, Test};
-use isoaudit::replay::Question;
+use isoaudit::replay::{Place, Question, Stance};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -87,6 +87,15 @@ fn address_sets(network: &Network, question: &Question, family: Family) -> Vec<V
         sets.push(vec![AddressRange::single(address.net.addr())]);
         if family == Family::V4 && address.net.prefix_len() <= 30 {
             sets.push(vec![AddressRange::single(address.net.broadcast())]);
+        }
+    }
+    for foothold in question.footholds.iter().chain(&question.openers) {
+        // Hosts that nobody described have the addresses of a prefix but those of the net itself and of interfaces.
+        let (Place::Segment(segment), Stance::Honest) = (foothold.place, foothold.stance) else { continue };
+        let attached = network.segment(segment).attached.iter();
+        for address in attached.flat_map(|id| &network.interface(*id).addresses) {
+            sets.push(vec![AddressRange::prefix(address.net.trunc())]);
+            sets.push(vec![AddressRange::single(address.net.network())]);
         }
     }
     for node in &network.nodes {
