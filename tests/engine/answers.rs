@@ -215,3 +215,12 @@ fn a_table_that_perhaps_ends_the_lookup_answers_what_the_source_check_drops() {
         assert_eq!(comes_left(&line, syn(LEFT, FAR, 80)), expected, "{falls_through:?}");
     }
 }
+
+#[test]
+fn answers_meet_the_output_list() {
+    for (action, expected) in [(Action::Accept, OPEN), (Action::Drop, NO)] {
+        let mut line = mirrored(Action::Accept);
+        line.stateless(Stage::Output, chain(Some(action), Vec::new()));
+        assert_eq!(comes_left(&line, icmp(LEFT, "10.0.1.1", 8)), expected, "{action:?}");
+    }
+}
