@@ -29,8 +29,10 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// What was said on standard error, its lines joined again where they were wrapped: how long a message is hangs on
+/// where the checkout stands, and no test may.
 fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+    String::from_utf8(output.stderr.clone()).unwrap().replace("\n  │ ", " ")
 }
 
 /// A folder that is gone when the test is over.
