@@ -43,7 +43,7 @@ fn arrive(view: &mut super::compiled::View<'_>, query: &Query, limits: Limits) -
     let openers = connections(view, query, limits, Set::FULL).map_err(|cut_short| cut_short.1)?;
     view.change(&query.cut);
     let mut run = Run::new(query, view.compiled.network, Colour::Counted, limits.steps);
-    run.connections = openers.connections;
+    run.take_tables(&openers);
     start_counted(view, &mut run);
     run.settle(view)?;
     Ok(bad_places(view, &run).into_iter().map(|(place, _)| place).collect())

@@ -7,9 +7,10 @@ use super::facts::{
     Common, FilterFacts, NodeFacts, SegmentFacts, common, filter_facts, node_facts, segment_facts,
 };
 use super::parallel;
-use super::query::{Cut, Limits};
+use super::query::{Cut, Limits, RuleRef};
 use super::routes::{Fib, asks, compile_fib};
 use super::rules::{Accept, Situation, compile_hook};
+use super::translate::{Meeting, Parts};
 use crate::header::Family;
 use crate::model::filter::interface_test;
 use crate::model::{Antispoof, Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State};
@@ -37,6 +38,7 @@ type Call = (Option<InterfaceId>, Option<InterfaceId>, Hook);
 struct Tables {
     hooks: FxHashMap<HookKey, Accept>,
     fibs: FxHashMap<(NodeId, u64, Reading), Arc<Fib>>,
+    translations: FxHashMap<Meeting, Arc<Parts>>,
 }
 
 /// Packets that pass as part of a connection.
@@ -218,6 +220,9 @@ impl<'n> Compiled<'n> {
         let node = self.network.node(id);
         let interfaces = || node.interfaces.iter().map(|i| Some(*i));
         let mut calls = Vec::new();
+        for hook in &node.prerouting {
+            calls.extend(self.distinct(*hook, interfaces()).map(|i| (*hook, i, None)));
+        }
         for hook in &node.input {
             calls.extend(self.distinct(*hook, interfaces()).map(|i| (*hook, i, None)));
         }
@@ -287,7 +292,17 @@ impl<'n> Compiled<'n> {
     /// Whether a node keeps connection tables that anything hangs on.
     pub(super) fn keeps_tables(&self, node: NodeId) -> bool {
         let facts = &self.nodes[node.index()];
-        facts.tracks && facts.asks_state
+        facts.tracks && (facts.asks_state || facts.translates)
+    }
+
+    /// Whether a node translates addresses.
+    pub(super) fn translates(&self, node: NodeId) -> bool {
+        self.nodes[node.index()].translates
+    }
+
+    /// Whether any node does, so that a packet may arrive as another than was sent.
+    pub(super) fn translates_anywhere(&self) -> bool {
+        self.nodes.iter().any(|node| node.translates)
     }
 
     /// Whether a node sees whole datagrams.
@@ -310,6 +325,7 @@ impl View<'_> {
     pub(super) fn change(&mut self, cut: &Cut) {
         if (&self.cut.rules, &self.cut.closed) != (&cut.rules, &cut.closed) {
             self.tables.hooks.clear();
+            self.tables.translations.clear();
         }
         self.cut.clone_from(cut);
     }
@@ -395,6 +411,25 @@ impl View<'_> {
         let accept = self.compile(key, hook, incoming, outgoing);
         self.tables.hooks.insert(key, accept);
         accept
+    }
+
+    /// What is known of a spot that translates.
+    pub(super) fn known_translations(&self, meeting: Meeting) -> Option<Arc<Parts>> {
+        self.tables.translations.get(&meeting).map(Arc::clone)
+    }
+
+    pub(super) fn keep_translations(&mut self, meeting: Meeting, parts: Arc<Parts>) {
+        self.tables.translations.insert(meeting, parts);
+    }
+
+    /// Whether the query takes a rule out of its list.
+    pub(super) fn is_taken_out(&self, rule: RuleRef) -> bool {
+        self.cut.rules.contains(&rule)
+    }
+
+    /// Whether the query closes a rule.
+    pub(super) fn is_closed_rule(&self, rule: RuleRef) -> bool {
+        self.cut.closed.contains(&rule)
     }
 
     /// What all hooks of a stage accept together.

@@ -2,12 +2,14 @@
 
 use super::compiled::View;
 use super::look::{Look, LookKind};
+use super::passage::{Course, Entered, Leaving};
 use super::query::{Origin, Place};
 use super::routes::Fib;
 use super::rules::Accept;
 use super::run::{Run, Step};
+use super::translate::{Meeting, Spot};
 use crate::header::Family;
-use crate::model::{Assumption, Existence, InterfaceId, Kind, NodeId, Reading, Role, State};
+use crate::model::{Assumption, Existence, InterfaceId, Kind, NextHop, NodeId, Reading, Role, State};
 use crate::set::{Set, Side};
 
 /// What a batch of packets at an interface caused that the node answers.
@@ -40,10 +42,45 @@ struct Batch {
     node: NodeId,
     receiver: InterfaceId,
     look: Look,
-    /// Packets past the ingress lists and the checks of sources.
+    /// Packets past the ingress lists, as they came and as they are routed.
+    entered: Entered,
+    came: Set,
+    /// Those of them, as they are routed, past the checks of sources.
     packets: Set,
     /// Packets that some list so far opens a connection for.
     opens: Set,
+}
+
+impl Batch {
+    /// Where its destinations were translated.
+    fn entry(&self) -> Meeting {
+        entry(self.node, self.receiver)
+    }
+}
+
+/// Where a node translates the destinations of what an interface receives.
+pub(super) fn entry(node: NodeId, receiver: InterfaceId) -> Meeting {
+    Meeting { node, spot: Spot::Prerouting, incoming: Some(receiver), outgoing: None }
+}
+
+/// Packets that a node sends itself.
+struct Own {
+    entry: Meeting,
+    look: Look,
+    /// As it made them.
+    came: Set,
+    /// As they are routed.
+    entered: Entered,
+}
+
+impl Own {
+    /// Those that go the way that they were routed first, and those that another destination sends another way.
+    fn by_route(&self, view: &mut View<'_>, packets: Set) -> (Set, Set) {
+        let (same, changed) = view.part(self.entered.routed, packets);
+        // What a translation makes the node's own never leaves it.
+        let own = view.compiled.nodes[self.entry.node.index()].to_own;
+        (same, view.space.minus(changed, own))
+    }
 }
 
 impl Run<'_, '_> {
@@ -67,6 +104,8 @@ impl Run<'_, '_> {
             return;
         }
         let ingress = view.stage(node, &self.network.interface(receiver).ingress, Some(receiver), None);
+        let early = view.stage(node, &spec.prerouting, Some(receiver), None);
+        let opens = view.space.union(ingress.opens, early.opens);
         let mut causes = Causes::default();
         for look in self.looks(view, node, packets, again) {
             // Which of them it is that a list rejects is not told apart.
@@ -74,13 +113,16 @@ impl Run<'_, '_> {
             causes.in_passing(look, refused);
             let admitted = look.accepts(view, &ingress);
             let admitted = view.space.intersect(look.packets, admitted);
-            if admitted.is_empty() {
+            let accepted = look.accepts(view, &early);
+            let came = view.space.intersect(admitted, accepted);
+            if came.is_empty() {
                 continue;
             }
-            let unroutable = self.unroutable(view, node, receiver, admitted);
+            let entered = self.enter(view, look, came, entry(node, receiver));
+            let unroutable = self.unroutable(view, node, receiver, entered.routed);
             causes.in_passing(look, unroutable);
-            let checked = self.check_sources(view, receiver, admitted);
-            let batch = Batch { node, receiver, look, packets: checked, opens: ingress.opens };
+            let packets = self.check_sources(view, receiver, entered.routed);
+            let batch = Batch { node, receiver, look, entered, came, packets, opens };
             self.split(view, &batch, &mut causes);
         }
         self.answer(view, node, receiver, causes);
@@ -106,15 +148,16 @@ impl Run<'_, '_> {
     /// The ways in which the tracker of a node may look at packets.
     fn looks(&mut self, view: &mut View<'_>, node: NodeId, packets: Set, again: bool) -> Vec<Look> {
         let facts = &view.compiled.nodes[node.index()];
-        if !(facts.tracks && facts.asks_state) {
-            let all = Look { kind: LookKind::State(State::New), packets };
+        let translates = facts.translates;
+        if !view.compiled.keeps_tables(node) {
+            let all = Look { kind: LookKind::State(State::New), packets, course: Course::Plain };
             return if again { Vec::new() } else { vec![all] };
         }
         let mut looks = Vec::new();
         let mut add = |view: &mut View<'_>, kind, within: Set| {
             let packets = view.space.intersect(packets, within);
             if !packets.is_empty() {
-                looks.push(Look { kind, packets });
+                looks.push(Look { kind, packets, course: Course::of(kind) });
             }
         };
         if !again {
@@ -129,9 +172,14 @@ impl Run<'_, '_> {
                 add(view, LookKind::AnyFresh, doubtful);
             }
         }
-        add(view, LookKind::State(State::Established), self.connections[node.index()].established);
+        if !translates {
+            add(view, LookKind::State(State::Established), self.connections[node.index()].established);
+        }
         if self.query.reading == Reading::May {
             add(view, LookKind::State(State::Related), self.connections[node.index()].related);
+        }
+        if translates {
+            self.session_looks(view, node, packets, &mut looks);
         }
         looks
     }
@@ -226,12 +274,36 @@ impl Run<'_, '_> {
         if delivered.is_empty() || self.is_deaf(batch.node) {
             return;
         }
-        self.deliver(view, batch.node, delivered, batch.receiver, batch.look.is_open());
-        if batch.look.opens() {
-            let opening = view.space.union(batch.opens, input.opens);
-            let opened = view.space.intersect(delivered, opening);
-            self.open(view, batch.node, opened, Some(batch.receiver), None);
+        for leaving in self.leave(view, batch.node, batch.look, delivered, (Some(batch.receiver), None)) {
+            if leaving.set.is_empty() {
+                continue;
+            }
+            let forms = (batch.came, delivered);
+            let change = self.note_change(view, batch.entry(), batch.look, forms, leaving);
+            let is_open = batch.look.is_open();
+            self.deliver(view, batch.node, leaving.set, batch.receiver, is_open, change);
+            if batch.look.opens() {
+                let opened = self.opened_by(view, batch, delivered, leaving, &[input.opens]);
+                self.open(view, batch.node, opened, (Some(batch.receiver), None), change);
+            }
         }
+    }
+
+    /// The packets, as they came, that open a connection by leaving so.
+    fn opened_by(
+        &mut self,
+        view: &mut View<'_>,
+        batch: &Batch,
+        routed: Set,
+        leaving: Leaving,
+        lists: &[Set],
+    ) -> Set {
+        if view.compiled.translates(batch.node) {
+            return self.open_sessions(view, batch.node, &batch.entered, routed, leaving);
+        }
+        let opening = view.space.union_all(lists);
+        let opening = view.space.union(opening, batch.opens);
+        view.space.intersect(leaving.set, opening)
     }
 
     fn is_deaf(&self, node: NodeId) -> bool {
@@ -280,23 +352,29 @@ impl Run<'_, '_> {
         let egress = &self.network.interface(sends).egress;
         let egress = view.stage(batch.node, egress, Some(batch.receiver), Some(sends));
         let accepted = batch.look.accepts(view, &forward);
-        let packets = view.space.intersect(packets, accepted);
+        let routed = view.space.intersect(packets, accepted);
         let accepted = batch.look.accepts(view, &egress);
-        let packets = view.space.intersect(packets, accepted);
-        if packets.is_empty() {
-            return;
-        }
-        self.open_through(view, batch, packets, &[forward.opens, egress.opens], sends);
-        let step = Step::Sent {
-            receiver: batch.receiver,
-            sends,
-            via: via.flatten(),
-            established: batch.look.is_open(),
-            any_destination: false,
-        };
-        match via {
-            Some(via) => self.put(view, segment, packets, sends, via, step),
-            None => self.put_to_all(view, segment, packets, Some(sends), step),
+        let interfaces = (Some(batch.receiver), Some(sends));
+        for leaving in self.leave(view, batch.node, batch.look, routed, interfaces) {
+            let packets = view.space.intersect(leaving.set, accepted);
+            if packets.is_empty() {
+                continue;
+            }
+            let leaving = Leaving { set: packets, ..leaving };
+            let change = self.note_change(view, batch.entry(), batch.look, (batch.came, routed), leaving);
+            self.open_through(view, batch, (routed, leaving), &[forward.opens, egress.opens], sends, change);
+            let step = Step::Sent {
+                receiver: batch.receiver,
+                sends,
+                via: via.flatten(),
+                established: batch.look.is_open(),
+                any_destination: false,
+                change,
+            };
+            match via {
+                Some(via) => self.put(view, segment, packets, sends, via, step),
+                None => self.put_to_all(view, segment, packets, Some(sends), step),
+            }
         }
     }
 
@@ -305,16 +383,15 @@ impl Run<'_, '_> {
         &mut self,
         view: &mut View<'_>,
         batch: &Batch,
-        packets: Set,
+        (routed, leaving): (Set, Leaving),
         lists: &[Set],
         sends: InterfaceId,
+        change: Option<usize>,
     ) {
         let segment = self.network.interface(sends).segment;
         if batch.look.opens() && segment.is_some_and(|id| self.exists(self.network.segment(id).existence)) {
-            let opening = view.space.union_all(lists);
-            let opening = view.space.union(opening, batch.opens);
-            let opened = view.space.intersect(packets, opening);
-            self.open(view, batch.node, opened, Some(batch.receiver), Some(sends));
+            let opened = self.opened_by(view, batch, routed, leaving, lists);
+            self.open(view, batch.node, opened, (Some(batch.receiver), Some(sends)), change);
         }
     }
 
@@ -333,7 +410,8 @@ impl Run<'_, '_> {
             let forward = view.stage(batch.node, &spec.forward, Some(batch.receiver), Some(*sends));
             let accepted = batch.look.accepts(view, &forward);
             let passed = view.space.intersect(packets, accepted);
-            self.open_through(view, batch, passed, &[forward.opens], *sends);
+            let leaving = Leaving::unchanged(passed);
+            self.open_through(view, batch, (passed, leaving), &[forward.opens], *sends, None);
             let anywhere = view.space.forget_address(passed, Side::Dst);
             let anywhere = self.usable(view, *sends, anywhere);
             let step = Step::Sent {
@@ -342,6 +420,7 @@ impl Run<'_, '_> {
                 via: None,
                 established: batch.look.is_open(),
                 any_destination: true,
+                change: None,
             };
             self.put_to_all(view, segment, anywhere, Some(*sends), step);
         }
@@ -368,9 +447,9 @@ impl Run<'_, '_> {
             }
             let answered = &mut self.answered[node.index()][kind];
             *answered = view.space.union(*answered, answers);
-            let step = Step::Answered { receiver, cause };
-            let looks: Vec<Look> =
-                states.iter().map(|s| Look { kind: LookKind::State(*s), packets: answers }).collect();
+            let step = Step::Answered { receiver, cause, change: None };
+            let look = |state: &State| Look::of_answers(*state, answers);
+            let looks: Vec<Look> = states.iter().map(look).collect();
             self.originate_as(view, node, &looks, step);
         }
     }
@@ -405,20 +484,20 @@ impl Run<'_, '_> {
             return;
         }
         let looks = self.looks(view, node, packets, again);
-        self.originate_as(view, node, &looks, Step::Own { node, established: false });
+        self.originate_as(view, node, &looks, Step::Own { node, established: false, change: None });
     }
 
     /// Sends, in a run that follows few packets only, whatever of them a node might make of others: answers in any state,
     /// and packets that it routes by their own list of addresses.
     pub(super) fn become_wanted(&mut self, view: &mut View<'_>, node: NodeId) {
         let spec = self.network.node(node);
-        let step = Step::Own { node, established: false };
+        let step = Step::Own { node, established: false, change: None };
         if self.reflects() {
             let facts = &view.compiled.nodes[node.index()];
             let sources = if facts.rejects { Set::FULL } else { facts.from_own };
             let packets = view.space.intersect(self.within, sources);
             if !packets.is_empty() {
-                let look = |state: &State| Look { kind: LookKind::State(*state), packets };
+                let look = |state: &State| Look::of_answers(*state, packets);
                 let looks: Vec<Look> = State::ALL.iter().map(look).collect();
                 self.originate_as(view, node, &looks, step);
             }
@@ -435,33 +514,61 @@ impl Run<'_, '_> {
 
     fn originate_as(&mut self, view: &mut View<'_>, node: NodeId, looks: &[Look], step: Step) {
         let fib: std::sync::Arc<Fib> = view.fib(node, None);
-        let spec = self.network.node(node);
-        for (hop, set) in &fib.sends {
-            let sends = hop.interface;
-            let Some(segment) = self.network.interface(sends).segment else { continue };
-            if self.is_cut(sends) || !self.exists(self.network.segment(segment).existence) {
+        for look in looks {
+            for (hop, set) in &fib.sends {
+                let packets = view.space.intersect(look.packets, *set);
+                if packets.is_empty() || self.is_cut(hop.interface) {
+                    continue;
+                }
+                let spot = Spot::Output;
+                let entry = Meeting { node, spot, incoming: None, outgoing: Some(hop.interface) };
+                let entered = self.enter(view, *look, packets, entry);
+                let own = Own { entry, look: *look, came: packets, entered };
+                let (same, changed) = own.by_route(view, packets);
+                self.send_own(view, &own, same, *hop, step);
+                for (hop, set) in fib.sends.iter().filter(|_| !changed.is_empty()) {
+                    let there = view.space.intersect(changed, *set);
+                    self.send_own(view, &own, there, *hop, step);
+                }
+            }
+        }
+    }
+
+    /// Sends packets of a node itself by a next hop, as far as the lists for them accept them.
+    fn send_own(&mut self, view: &mut View<'_>, own: &Own, packets: Set, hop: NextHop, step: Step) {
+        let (node, look, sends) = (own.entry.node, own.look, hop.interface);
+        let Some(segment) = self.network.interface(sends).segment else { return };
+        if packets.is_empty() || self.is_cut(sends) || !self.exists(self.network.segment(segment).existence) {
+            return;
+        }
+        let output = view.stage(node, &self.network.node(node).output, None, Some(sends));
+        let egress = view.stage(node, &self.network.interface(sends).egress, None, Some(sends));
+        let packets = self.usable(view, sends, packets);
+        let accepted = look.accepts(view, &output);
+        let routed = view.space.intersect(packets, accepted);
+        let accepted = look.accepts(view, &egress);
+        for leaving in self.leave(view, node, look, routed, (None, Some(sends))) {
+            let packets = view.space.intersect(leaving.set, accepted);
+            if packets.is_empty() {
                 continue;
             }
-            let output = view.stage(node, &spec.output, None, Some(sends));
-            let egress = view.stage(node, &self.network.interface(sends).egress, None, Some(sends));
-            for look in looks {
-                let step = match step {
-                    Step::Own { node, .. } => Step::Own { node, established: look.is_open() },
-                    other => other,
-                };
-                let packets = view.space.intersect(look.packets, *set);
-                let packets = self.usable(view, sends, packets);
-                let accepted = look.accepts(view, &output);
-                let packets = view.space.intersect(packets, accepted);
-                let accepted = look.accepts(view, &egress);
-                let packets = view.space.intersect(packets, accepted);
-                if look.opens() {
+            let leaving = Leaving { set: packets, ..leaving };
+            let change = self.note_change(view, own.entry, look, (own.came, routed), leaving);
+            if look.opens() {
+                let opened = if view.compiled.translates(node) {
+                    self.open_sessions(view, node, &own.entered, routed, leaving)
+                } else {
                     let opening = view.space.union(output.opens, egress.opens);
-                    let opened = view.space.intersect(packets, opening);
-                    self.open(view, node, opened, None, Some(sends));
-                }
-                self.put(view, segment, packets, sends, hop.via, step);
+                    view.space.intersect(packets, opening)
+                };
+                self.open(view, node, opened, (None, Some(sends)), change);
             }
+            let step = match step {
+                Step::Own { node, .. } => Step::Own { node, established: look.is_open(), change },
+                Step::Answered { receiver, cause, .. } => Step::Answered { receiver, cause, change },
+                other => other,
+            };
+            self.put(view, segment, packets, sends, hop.via, step);
         }
     }
 

@@ -141,9 +141,14 @@ impl Here<'_, '_, '_, '_> {
                 Some(Action::Drop | Action::Reject | Action::Jump(_) | Action::Goto(_)) => {
                     rule_sets(self.view, self.node, hook, place, Some(self.receiver), outgoing).1
                 }
-                Some(Action::Accept | Action::Return | Action::Continue | Action::Unknown(_)) | None => {
-                    Set::EMPTY
-                }
+                Some(
+                    Action::Accept
+                    | Action::Return
+                    | Action::Continue
+                    | Action::Translate(_)
+                    | Action::Unknown(_),
+                )
+                | None => Set::EMPTY,
             };
             let stopped = self.view.space.intersect(dropped, takes);
             if !stopped.is_empty() {

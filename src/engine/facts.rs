@@ -26,6 +26,8 @@ pub(super) struct NodeFacts {
     pub(super) to_own: Set,
     /// Whether it tracks connections.
     pub(super) tracks: bool,
+    /// Whether it translates addresses, and so has tables that anything hangs on.
+    pub(super) translates: bool,
     /// Whether some filter of it asks for the connection state.
     pub(super) asks_state: bool,
     /// Whether some filter of it rejects, so that its answers may bear the destination of what they answer.
@@ -63,6 +65,8 @@ pub(super) struct Common {
     pub(super) multicast: Set,
     /// Packets from or to link-local addresses of IPv6.
     pub(super) link_local: Set,
+    /// Packets of the protocols that have ports.
+    pub(super) with_ports: Set,
 }
 
 pub(super) fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
@@ -93,6 +97,7 @@ pub(super) fn common(space: &mut Space) -> Common {
         icmp_errors: inject::icmp_errors(space),
         multicast: space.addresses(Side::Dst, &inject::multicast()),
         link_local: space.union(from, to),
+        with_ports: super::rules::protocols_with_ports(space),
     }
 }
 
@@ -110,6 +115,7 @@ pub(super) fn node_facts(
         to_own: space.addresses(Side::Dst, &own),
         own,
         tracks: hooks.iter().any(|hook| network.filter(hook.filter).tracks),
+        translates: !network.node(id).translating.is_empty(),
         asks_state: facts().any(|f| f.uses_state),
         rejects: network.rejects(id),
         inert: hooks.is_empty() && !passes_on(network, id),

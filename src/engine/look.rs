@@ -1,6 +1,7 @@
 //! How the connection tracker of a node may look at packets.
 
 use super::compiled::View;
+use super::passage::Course;
 use super::rules::Accept;
 use crate::model::State;
 use crate::set::Set;
@@ -10,6 +11,8 @@ use crate::set::Set;
 pub(super) struct Look {
     pub(super) kind: LookKind,
     pub(super) packets: Set,
+    /// What translates them.
+    pub(super) course: Course,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,12 @@ pub(super) enum LookKind {
 }
 
 impl Look {
+    /// Answers of a node, which leave in this state. They belong to some connection or to none.
+    pub(super) fn of_answers(state: State, packets: Set) -> Look {
+        let kind = LookKind::State(state);
+        Look { kind, packets, course: Course::of(kind) }
+    }
+
     pub(super) fn accepts(self, view: &mut View<'_>, accept: &Accept) -> Set {
         match self.kind {
             LookKind::State(state) => accept.state(state),

@@ -13,12 +13,14 @@ mod inject;
 mod look;
 mod pair;
 mod parallel;
+mod passage;
 mod query;
 mod routes;
 mod rules;
 mod run;
 mod solve;
 mod structure;
+mod translate;
 mod witness;
 
 pub use arrivals::arrivals;

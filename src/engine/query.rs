@@ -151,8 +151,10 @@ pub struct Query {
 pub struct Journey {
     /// Who sends it.
     pub origin: Origin,
-    /// The packet.
+    /// The packet as its sender makes it.
     pub packet: Packet,
+    /// The packet as it is first put on a segment: another if its sender translates it.
+    pub went: Packet,
     /// The interfaces that receive it, in order; the first is the sender's choice.
     pub hops: Vec<JourneyHop>,
     /// Where it arrives.
@@ -187,6 +189,10 @@ pub struct JourneyHop {
     pub via: Option<std::net::IpAddr>,
     /// Whether it passes only because a connection is open there.
     pub established: bool,
+    /// The packet as it is received.
+    pub came: Packet,
+    /// The packet as it leaves, or is delivered: another if the node translates it.
+    pub went: Packet,
 }
 
 /// One way to break the property: packets in order, the last of which arrives.

@@ -145,7 +145,7 @@ impl ListCompiler<'_, '_> {
         let place = RuleRef { filter: self.id, chain: index, rule: chain.rules.len() };
         let closed = self.situation.cut.closed.contains(&place);
         let returns_pass = match chain.policy {
-            None | Some(Action::Accept) => !closed,
+            None | Some(Action::Accept | Action::Translate(_)) => !closed,
             Some(Action::Unknown(_)) => self.situation.reading == Reading::May,
             Some(Action::Drop | Action::Reject) => false,
             // No policy of an entry chain; whatever is not understood passes on *may* only.
@@ -168,7 +168,8 @@ impl ListCompiler<'_, '_> {
         let nothing = Summary { accept: Set::EMPTY, open: Set::EMPTY, ret: Set::EMPTY, fall };
         let opened = |accept: Set| if opens { accept } else { Set::EMPTY };
         match action {
-            Action::Accept => Summary { accept: take, open: opened(take), ..nothing },
+            // What a translation makes of packets is asked of its chain in another way: see `translate`.
+            Action::Accept | Action::Translate(_) => Summary { accept: take, open: opened(take), ..nothing },
             Action::Drop | Action::Reject => nothing,
             Action::Return => Summary { ret: take, ..nothing },
             Action::Continue => Summary::PASS,
@@ -342,9 +343,23 @@ pub(super) fn rule_sets(
     incoming: Option<InterfaceId>,
     outgoing: Option<InterfaceId>,
 ) -> (Set, Set) {
+    let network = view.compiled.network;
+    match network.filter(hook.filter).chains[rule.chain].rules.get(rule.rule) {
+        Some(spec) => conditions(view, node, hook, &spec.matches, incoming, outgoing),
+        None => (Set::FULL, Set::FULL),
+    }
+}
+
+/// m⁻ and m⁺ of conditions as a node sees them in state `New`.
+pub(super) fn conditions(
+    view: &mut View<'_>,
+    node: NodeId,
+    hook: Hook,
+    matches: &[Match],
+    incoming: Option<InterfaceId>,
+    outgoing: Option<InterfaceId>,
+) -> (Set, Set) {
     let compiled = view.compiled;
-    let filter = compiled.network.filter(hook.filter);
-    let Some(spec) = filter.chains[rule.chain].rules.get(rule.rule) else { return (Set::FULL, Set::FULL) };
     let situation = Situation {
         network: compiled.network,
         incoming,
@@ -357,12 +372,12 @@ pub(super) fn rule_sets(
     let mut list = ListCompiler {
         space: &mut view.space,
         situation,
-        filter,
+        filter: compiled.network.filter(hook.filter),
         id: hook.filter,
         state: State::New,
         known: FxHashMap::default(),
     };
-    list.conditions(&spec.matches)
+    list.conditions(matches)
 }
 
 /// How many packets fit a rule, as a binary logarithm, whatever interfaces they use.

@@ -4,6 +4,7 @@
 //! delta came from is kept, so that a witness can be walked back.
 
 use super::compiled::{Connections, View};
+use super::passage::{Change, Growing, Sessions};
 use super::query::{Origin, Place, Places, Query, Stop};
 use crate::model::{Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, Role, SegmentId};
 use crate::set::{Set, Side};
@@ -27,6 +28,8 @@ pub(super) enum Step {
         established: bool,
         /// Whether their destination was rewritten on the way (source routing).
         any_destination: bool,
+        /// How the node translated them, if it did.
+        change: Option<usize>,
     },
     /// A node answered the source of one of `cause`, received on `receiver`.
     Answered {
@@ -34,6 +37,8 @@ pub(super) enum Step {
         receiver: InterfaceId,
         /// What was answered.
         cause: Set,
+        /// How the node translated the answer, if it did.
+        change: Option<usize>,
     },
     /// A node sent them with its own address.
     Own {
@@ -41,6 +46,8 @@ pub(super) enum Step {
         node: NodeId,
         /// Whether they left only as part of an open connection.
         established: bool,
+        /// How it translated them, if it did.
+        change: Option<usize>,
     },
     /// Somebody undescribed on the segment sent them, after one of `cause` was put there.
     Somebody {
@@ -80,6 +87,23 @@ pub(super) struct Opening {
     pub(super) receiver: Option<InterfaceId>,
     /// Where their node sent them on; `None` if they were delivered.
     pub(super) sends: Option<InterfaceId>,
+    /// How their node translated them, if it did.
+    pub(super) change: Option<usize>,
+}
+
+/// Packets that got past the input filter of a node.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Delivery {
+    /// When.
+    pub(super) time: usize,
+    /// The packets that were new.
+    pub(super) set: Set,
+    /// Where their node had received them.
+    pub(super) receiver: InterfaceId,
+    /// Whether they passed only as part of an open connection.
+    pub(super) established: bool,
+    /// How the node translated them, if it did.
+    pub(super) change: Option<usize>,
 }
 
 /// Which packets this run follows.
@@ -101,11 +125,16 @@ pub(super) struct Run<'q, 'c> {
     pub(super) on_segment: Vec<Set>,
     pub(super) segment_history: Vec<Vec<Delta>>,
     pub(super) delivered: Vec<Set>,
-    pub(super) delivered_history: Vec<Vec<(usize, Set, InterfaceId, bool)>>,
+    pub(super) delivered_history: Vec<Vec<Delivery>>,
     pub(super) opened: Vec<Set>,
     pub(super) openings: Vec<Vec<Opening>>,
     /// What passes each node as part of a connection.
     pub(super) connections: Vec<Connections>,
+    /// The sessions of each node that translates, in force, and as they grow.
+    pub(super) sessions: Vec<Sessions>,
+    pub(super) growing: Vec<Vec<Growing>>,
+    /// How packets were translated, for the way back.
+    pub(super) changes: Vec<Change>,
     pub(super) answered: Vec<[Set; 2]>,
     /// Packets that the query sets free; nobody who is a target thinks of anything new because of one.
     pub(super) free: Set,
@@ -139,6 +168,9 @@ impl<'q, 'c> Run<'q, 'c> {
             opened: vec![Set::EMPTY; nodes],
             openings: vec![Vec::new(); nodes],
             connections: vec![Connections::NONE; nodes],
+            sessions: vec![Sessions::default(); nodes],
+            growing: vec![Vec::new(); nodes],
+            changes: Vec::new(),
             answered: vec![[Set::EMPTY; 2]; nodes],
             free: Set::EMPTY,
             free_answers: Set::EMPTY,
@@ -150,6 +182,12 @@ impl<'q, 'c> Run<'q, 'c> {
             steps_left: steps,
             within: Set::FULL,
         }
+    }
+
+    /// Takes over what is open after another run.
+    pub(super) fn take_tables(&mut self, openers: &Run<'_, '_>) {
+        self.connections.clone_from(&openers.connections);
+        self.sessions.clone_from(&openers.sessions);
     }
 
     /// What is left of packets that reached a place as a cause of others. An excepted flow ends at a target
@@ -397,6 +435,7 @@ impl<'q, 'c> Run<'q, 'c> {
         packets: Set,
         receiver: InterfaceId,
         established: bool,
+        change: Option<usize>,
     ) {
         let known = &mut self.delivered[node.index()];
         let new = view.space.minus(packets, *known);
@@ -405,7 +444,8 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         *known = view.space.union(*known, new);
         self.time += 1;
-        self.delivered_history[node.index()].push((self.time, new, receiver, established));
+        let delivery = Delivery { time: self.time, set: new, receiver, established, change };
+        self.delivered_history[node.index()].push(delivery);
     }
 
     /// Notes packets that opened a connection at a node.
@@ -414,8 +454,8 @@ impl<'q, 'c> Run<'q, 'c> {
         view: &mut View<'_>,
         node: NodeId,
         packets: Set,
-        receiver: Option<InterfaceId>,
-        sends: Option<InterfaceId>,
+        (receiver, sends): (Option<InterfaceId>, Option<InterfaceId>),
+        change: Option<usize>,
     ) {
         let known = &mut self.opened[node.index()];
         let new = view.space.minus(packets, *known);
@@ -424,12 +464,12 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         *known = view.space.union(*known, new);
         self.time += 1;
-        self.openings[node.index()].push(Opening { time: self.time, set: new, receiver, sends });
+        self.openings[node.index()].push(Opening { time: self.time, set: new, receiver, sends, change });
     }
 
     /// What a place at the far side of a node does with packets: the internet, and nodes that may be there.
     pub(super) fn beyond(&mut self, view: &mut View<'_>, node: NodeId, receiver: InterfaceId, packets: Set) {
-        self.deliver(view, node, packets, receiver, false);
+        self.deliver(view, node, packets, receiver, false, None);
         let spec = self.network.node(node);
         let is_internet = spec.role == Role::Internet;
         if self.query.reading == Reading::Must {
@@ -442,6 +482,7 @@ impl<'q, 'c> Run<'q, 'c> {
                 via: None,
                 established: false,
                 any_destination: false,
+                change: None,
             };
             for interface in spec.interfaces.iter().filter(|i| **i != receiver) {
                 if self.is_cut(*interface) {
@@ -480,6 +521,7 @@ impl<'q, 'c> Run<'q, 'c> {
                 via: None,
                 established: false,
                 any_destination: false,
+                change: None,
             };
             // Somebody who is only possibly there owns nothing for certain.
             let owners = view.compiled.segments[segment.index()].owners.iter();

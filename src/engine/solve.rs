@@ -14,7 +14,7 @@ use crate::set::{Set, Side};
 pub fn solve(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Answer {
     let mut view = compiled.view(query.reading, &query.cut, limits);
     let mut arrives = Set::FULL;
-    if query.reading == Reading::Must {
+    if query.reading == Reading::Must && !compiled.translates_anywhere() {
         // What certainly arrives has not changed on its way, so only what arrives at all events needs a closer look.
         match run_coarsely(&mut view, query, limits) {
             Ok((_, bad)) if bad.is_empty() => return Answer::nothing(),
@@ -28,6 +28,10 @@ pub fn solve(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Answer {
 /// Decides a query on *may* by taking everything for established that any list would let open a connection, whether or
 /// not somebody can send it. That is quick, and if even then nothing arrives, nothing does; else there is no answer.
 pub fn solve_coarsely(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> Option<Answer> {
+    if compiled.translates_anywhere() {
+        // What a translation would make of everything is everything.
+        return None;
+    }
     let mut view = compiled.view(query.reading, &query.cut, limits);
     let (mut run, bad) = run_coarsely(&mut view, query, limits).ok()?;
     if !bad.is_empty() {
@@ -57,7 +61,8 @@ fn union_of(view: &mut View<'_>, places: &[(Place, Set)]) -> Set {
 
 /// Decides a query of which nothing can arrive but packets of a set.
 fn solve_exactly(mut view: View<'_>, query: &Query, limits: Limits, arrives: Set) -> Answer {
-    let connected = view.connections(arrives).established;
+    let whole = view.compiled.translates_anywhere();
+    let connected = if whole { Set::FULL } else { view.connections(arrives).established };
     view.change(&query.cut.without_doors());
     let mut stop = None;
     let openers = connections(&mut view, query, limits, connected).unwrap_or_else(|cut_short| {
@@ -66,7 +71,7 @@ fn solve_exactly(mut view: View<'_>, query: &Query, limits: Limits, arrives: Set
     });
     view.change(&query.cut);
     let mut run = Run::new(query, view.compiled.network, Colour::Counted, limits.steps);
-    run.connections.clone_from(&openers.connections);
+    run.take_tables(&openers);
     run.within = arrives;
     start_counted(&mut view, &mut run);
     if let Err(limit) = run.settle(&mut view) {
@@ -121,7 +126,7 @@ pub fn explore<'c>(compiled: &'c Compiled<'c>, query: &Query, limits: Limits) ->
     let openers = connections(&mut view, query, limits, Set::FULL).map_err(|cut_short| cut_short.1)?;
     view.change(&query.cut);
     let mut run = Run::new(query, compiled.network, Colour::Counted, limits.steps);
-    run.connections.clone_from(&openers.connections);
+    run.take_tables(&openers);
     start_counted(&mut view, &mut run);
     run.settle(&mut view)?;
     Ok(Reached { segments: run.on_segment, nodes: run.delivered, opened: openers.opened, view })
@@ -201,12 +206,19 @@ fn grow_tables(view: &mut View<'_>, run: &mut Run<'_, '_>, senders: &[NodeId]) -
         if !view.compiled.keeps_tables(NodeId::at(index)) || run.opened[index].is_empty() {
             continue;
         }
-        let open = view.connections(run.opened[index]);
-        if open == run.connections[index] {
+        let node = NodeId::at(index);
+        let mut open = view.connections(run.opened[index]);
+        let mut is_new = false;
+        if view.compiled.translates(node) {
+            is_new = run.settle_sessions(view, node);
+            let to_ends = run.sessions[index].to_ends();
+            open.related = view.space.intersect(view.compiled.common.icmp_errors, to_ends);
+        }
+        if open == run.connections[index] && !is_new {
             continue;
         }
         run.connections[index] = open;
-        grown.push(NodeId::at(index));
+        grown.push(node);
     }
     for node in &grown {
         for receiver in run.network.node(*node).interfaces.clone() {

@@ -1,12 +1,14 @@
 //! From a set of packets that arrive to one packet and its way, and to those that must open connections first.
 
 use super::compiled::View;
+use super::passage::Course;
 use super::query::{Journey, JourneyHop, Origin, Place, Query, Witness};
-use super::run::{Delta, Opening, Run, Step};
+use super::run::{Delivery, Delta, Opening, Run, Step};
 use super::solve::telling_destinations;
 use crate::header::{AddressRange, Packet, proto, tcp_flags};
 use crate::model::{InterfaceId, NodeId, Reading};
 use crate::set::{Field, Set, Side};
+use std::net::IpAddr;
 
 /// Packets of one witness: connections that need connections end sometime.
 const MOST_JOURNEYS: usize = 32;
@@ -41,7 +43,7 @@ pub(super) fn find_witness<'c, 'q>(
 fn first_arrival(view: &mut View<'_>, run: &Run<'_, '_>, place: Place, set: Set) -> Option<(usize, Set)> {
     let arrivals: Vec<(usize, Set)> = match place {
         Place::Segment(id) => run.segment_history[id.index()].iter().map(|d| (d.time, d.set)).collect(),
-        Place::Node(id) => run.delivered_history[id.index()].iter().map(|d| (d.0, d.1)).collect(),
+        Place::Node(id) => run.delivered_history[id.index()].iter().map(|d| (d.time, d.set)).collect(),
     };
     arrivals
         .into_iter()
@@ -101,22 +103,44 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
         opens_at: Option<NodeId>,
     ) -> Option<()> {
         let mut hops = Vec::new();
-        let delta = match place {
-            Place::Segment(id) => self.first(&run.segment_history[id.index()], &packet, before)?,
+        let (delta, came) = match place {
+            Place::Segment(id) => (self.first(&run.segment_history[id.index()], &packet, before)?, packet),
             Place::Node(id) => {
                 let deliveries = &run.delivered_history[id.index()];
-                let found = deliveries
-                    .iter()
-                    .find(|(time, set, _, _)| *time < before && self.view.space.contains(*set, &packet));
-                let (time, _, receiver, established) = *found?;
-                hops.push(JourneyHop { receiver, sends: None, via: None, established });
+                let found =
+                    deliveries.iter().find(|d| d.time < before && self.view.space.contains(d.set, &packet));
+                let Delivery { time, receiver, established, change, .. } = *found?;
+                let came = self.came(run, change, Some(receiver), packet, time)?;
+                hops.push(JourneyHop { receiver, sends: None, via: None, established, came, went: packet });
                 if established {
-                    self.opener(run, id, &packet, time)?;
+                    self.opener(run, id, &came, &packet, change, time)?;
                 }
-                self.first(&run.history[receiver.index()], &packet, time)?
+                (self.first(&run.history[receiver.index()], &came, time)?, came)
             }
         };
-        self.finish(run, place, packet, delta, hops, opens_at)
+        self.finish(run, place, came, delta, hops, opens_at)
+    }
+
+    /// What a packet was as it came to a node that it left, or was delivered to, as this.
+    fn came(
+        &mut self,
+        run: &Run<'q, 'c>,
+        change: Option<usize>,
+        receiver: Option<InterfaceId>,
+        went: Packet,
+        before: usize,
+    ) -> Option<Packet> {
+        let Some(change) = change else { return Some(went) };
+        let one = self.view.space.packet(&went);
+        let possible = run.before(self.view, &run.changes[change], one);
+        let Some(receiver) = receiver else { return pick(self.view, run.query, possible) };
+        for delta in run.history[receiver.index()].iter().filter(|delta| delta.time < before) {
+            let here = self.view.space.intersect(possible, delta.set);
+            if !here.is_empty() {
+                return pick(self.view, run.query, here);
+            }
+        }
+        None
     }
 
     /// Adds the journey of a packet that an interface received, for what its node then does.
@@ -129,23 +153,26 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
     ) -> Option<()> {
         let delta = self.first(&run.history[receiver.index()], &packet, before)?;
         let node = run.network.interface(receiver).node;
-        let hops = vec![JourneyHop { receiver, sends: None, via: None, established: false }];
+        let (came, went) = (packet, packet);
+        let hops = vec![JourneyHop { receiver, sends: None, via: None, established: false, came, went }];
         self.finish(run, Place::Node(node), packet, delta, hops, None)
     }
 
-    /// Adds the journey of a packet that opens a connection at a node.
-    fn opening(&mut self, node: NodeId, opening: Opening, packet: Packet) -> Option<()> {
+    /// Adds the journey of a packet that opens a connection at a node, and leaves it as `went`.
+    fn opening(&mut self, node: NodeId, opening: Opening, came: Packet, went: Packet) -> Option<()> {
         let network = self.openers.network;
         let onto = opening.sends.and_then(|sends| network.interface(sends).segment);
         let arrives = onto.map_or(Place::Node(node), Place::Segment);
         let Some(receiver) = opening.receiver else {
             let origin = Origin::Honest(Place::Node(node));
-            self.journeys.push(Journey { origin, packet, hops: Vec::new(), arrives, opens_at: Some(node) });
+            let (packet, hops) = (came, Vec::new());
+            self.journeys.push(Journey { origin, packet, went, hops, arrives, opens_at: Some(node) });
             return Some(());
         };
-        let delta = self.first(&self.openers.history[receiver.index()], &packet, opening.time)?;
-        let hops = vec![JourneyHop { receiver, sends: opening.sends, via: None, established: false }];
-        self.finish(self.openers, arrives, packet, delta, hops, Some(node))
+        let delta = self.first(&self.openers.history[receiver.index()], &came, opening.time)?;
+        let hops =
+            vec![JourneyHop { receiver, sends: opening.sends, via: None, established: false, came, went }];
+        self.finish(self.openers, arrives, came, delta, hops, Some(node))
     }
 
     fn first(&self, history: &[Delta], packet: &Packet, before: usize) -> Option<Delta> {
@@ -157,7 +184,7 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
         &mut self,
         run: &Run<'q, 'c>,
         arrives: Place,
-        packet: Packet,
+        mut packet: Packet,
         mut delta: Delta,
         mut hops: Vec<JourneyHop>,
         opens_at: Option<NodeId>,
@@ -165,12 +192,14 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
         if self.journeys.len() >= MOST_JOURNEYS {
             return None;
         }
+        let went;
         let origin = loop {
             if let Some(origin) = run.origin(delta.step) {
-                self.cause(run, delta, &packet)?;
+                went = packet;
+                packet = self.cause(run, delta, &packet)?;
                 break origin;
             }
-            let Step::Sent { receiver, sends, via, established, any_destination } = delta.step else {
+            let Step::Sent { receiver, sends, via, established, any_destination, change } = delta.step else {
                 return None;
             };
             let node = run.network.interface(receiver).node;
@@ -179,19 +208,23 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
                 let own = self.view.compiled.nodes[node.index()].to_own;
                 let cause = self.view.space.intersect(run.received[receiver.index()], own);
                 let from = self.with_source(cause, &packet);
-                let packet = pick(self.view, run.query, from)?;
-                self.reception(run, receiver, packet, delta.time)?;
+                let first = pick(self.view, run.query, from)?;
+                self.reception(run, receiver, first, delta.time)?;
+                went = packet;
                 break Origin::Reflected(node);
             }
             let next = Some(via.unwrap_or(packet.dst));
-            hops.push(JourneyHop { receiver, sends: Some(sends), via: next, established });
+            let came = self.came(run, change, Some(receiver), packet, delta.time)?;
+            let went = packet;
+            hops.push(JourneyHop { receiver, sends: Some(sends), via: next, established, came, went });
             if established {
-                self.opener(run, node, &packet, delta.time)?;
+                self.opener(run, node, &came, &went, change, delta.time)?;
             }
+            packet = came;
             delta = self.first(&run.history[receiver.index()], &packet, delta.time)?;
         };
         hops.reverse();
-        let journey = Journey { origin, packet, hops, arrives, opens_at };
+        let journey = Journey { origin, packet, went, hops, arrives, opens_at };
         let known =
             self.journeys.iter().any(|known| known.packet == journey.packet && known.hops == journey.hops);
         if !known || opens_at.is_none() {
@@ -205,50 +238,106 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
         self.view.space.intersect(set, src)
     }
 
-    /// Adds the journey of what made somebody send a packet that was not there before.
-    fn cause(&mut self, run: &Run<'q, 'c>, delta: Delta, packet: &Packet) -> Option<()> {
+    /// Adds the journey of what made somebody send a packet that was not there before, and says what the packet was
+    /// before its sender translated it.
+    fn cause(&mut self, run: &Run<'q, 'c>, delta: Delta, went: &Packet) -> Option<Packet> {
         match delta.step {
-            Step::Start(_) | Step::Sent { .. } => Some(()),
-            Step::Own { node, established: true } => {
-                let opener = self.opener(run, node, packet, delta.time);
-                // A run that takes in what others might become says on *may* only that a connection may be open.
-                if run.query.reading == Reading::Must { opener } else { Some(()) }
+            Step::Start(_) | Step::Sent { .. } => Some(*went),
+            Step::Own { node, established, change } => {
+                let made = self.came(run, change, None, *went, delta.time)?;
+                if established {
+                    let opener = self.opener(run, node, &made, went, change, delta.time);
+                    // A run that takes in what others might become says on *may* only that a connection may be open.
+                    if run.query.reading == Reading::Must {
+                        opener?;
+                    }
+                }
+                Some(made)
             }
-            Step::Own { established: false, .. } => Some(()),
-            Step::Answered { receiver, cause } => {
-                let asker = self.view.space.addresses(Side::Src, &[AddressRange::single(packet.dst)]);
+            Step::Answered { receiver, cause, change } => {
+                let made = self.came(run, change, None, *went, delta.time)?;
+                let asker = self.view.space.addresses(Side::Src, &[AddressRange::single(made.dst)]);
                 let asked = self.view.space.intersect(cause, asker);
                 // A borrowed source was the destination of what was refused.
-                let lender = self.view.space.addresses(Side::Dst, &[AddressRange::single(packet.src)]);
+                let lender = self.view.space.addresses(Side::Dst, &[AddressRange::single(made.src)]);
                 let lent = self.view.space.intersect(asked, lender);
                 let asked = if lent.is_empty() { asked } else { lent };
-                let asked = pick(self.view, run.query, asked)?;
-                self.reception(run, receiver, asked, delta.time)
+                let asked = self.received_as(run, receiver, asked, delta.time)?;
+                self.reception(run, receiver, asked, delta.time)?;
+                Some(made)
             }
             Step::Beyond { receiver, cause } => {
                 let first = pick(self.view, run.query, cause)?;
-                self.reception(run, receiver, first, delta.time)
+                self.reception(run, receiver, first, delta.time)?;
+                Some(*went)
             }
             Step::Somebody { segment, cause } => {
                 let first = pick(self.view, run.query, cause)?;
-                self.arrival(run, Place::Segment(segment), first, delta.time + 1, None)
+                self.arrival(run, Place::Segment(segment), first, delta.time + 1, None)?;
+                Some(*went)
             }
         }
     }
 
-    /// Adds the journey of a packet that opens the connection by which another passes a node.
-    fn opener(&mut self, run: &Run<'q, 'c>, node: NodeId, packet: &Packet, time: usize) -> Option<()> {
+    /// A packet that an interface received, and that its node routed as one of these. Translated destinations are any.
+    fn received_as(
+        &mut self,
+        run: &Run<'q, 'c>,
+        receiver: InterfaceId,
+        routed: Set,
+        before: usize,
+    ) -> Option<Packet> {
+        let node = run.network.interface(receiver).node;
+        let mut wanted = vec![routed];
+        if self.view.compiled.translates(node) {
+            let any = self.view.space.forget_address(routed, Side::Dst);
+            wanted.push(self.view.space.forget(any, Field::Dport));
+        }
+        for wanted in wanted {
+            for delta in run.history[receiver.index()].iter().filter(|delta| delta.time < before) {
+                let here = self.view.space.intersect(wanted, delta.set);
+                if !here.is_empty() {
+                    return pick(self.view, run.query, here);
+                }
+            }
+        }
+        None
+    }
+
+    /// Adds the journey of a packet that opens the connection by which another passes a node, as it came and as it went.
+    fn opener(
+        &mut self,
+        run: &Run<'q, 'c>,
+        node: NodeId,
+        came: &Packet,
+        went: &Packet,
+        change: Option<usize>,
+        time: usize,
+    ) -> Option<()> {
         let openers = self.openers;
         // Inside the run of the openers, only what was open by then counts.
         let before = if std::ptr::eq(run, openers) { time } else { usize::MAX };
-        let alike = self.view.space.packet(packet);
-        let alike = self.view.tuples(alike);
-        let reversed = self.view.space.reverse(alike);
-        let wanted = self.view.space.union(alike, reversed);
+        let course = change.map(|change| run.changes[change].course);
+        // The first packet as it came, and the ends that it had when it went on.
+        let (wanted, ends) = match course {
+            Some(Course::Repeats(_)) => {
+                (self.alike(came), Some((went.src, went.sport, went.dst, went.dport)))
+            }
+            Some(Course::Reverses(_)) => {
+                let first = self.alike(went);
+                let ends = (came.dst, came.dport, came.src, came.sport);
+                (self.view.space.reverse(first), Some(ends))
+            }
+            Some(Course::Fresh | Course::Plain | Course::Error) | None => {
+                let alike = self.alike(came);
+                let reversed = self.view.space.reverse(alike);
+                (self.view.space.union(alike, reversed), None)
+            }
+        };
         // An error about a connection bears the address of one of its ends and else any.
-        let end = [AddressRange::single(packet.dst)];
-        let ends = [self.view.space.addresses(Side::Src, &end), self.view.space.addresses(Side::Dst, &end)];
-        let about = self.view.space.union(ends[0], ends[1]);
+        let end = [AddressRange::single(came.dst)];
+        let about = [self.view.space.addresses(Side::Src, &end), self.view.space.addresses(Side::Dst, &end)];
+        let about = self.view.space.union(about[0], about[1]);
         for wanted in [wanted, about] {
             for opening in openers.openings[node.index()].iter().filter(|o| o.time < before) {
                 let fits = self.view.space.intersect(opening.set, wanted);
@@ -256,9 +345,32 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
                     continue;
                 }
                 let first = pick(self.view, run.query, fits)?;
-                return self.opening(node, *opening, first);
+                let went = self.went(*opening, &first, ends)?;
+                return self.opening(node, *opening, first, went);
             }
         }
         None
     }
+
+    fn alike(&mut self, packet: &Packet) -> Set {
+        let one = self.view.space.packet(packet);
+        self.view.tuples(one)
+    }
+
+    /// What the first packet of a connection became, with these ends if they are known.
+    fn went(&mut self, opening: Opening, first: &Packet, ends: Option<Ends>) -> Option<Packet> {
+        let Some(change) = opening.change else { return Some(*first) };
+        if let Some((src, sport, dst, dport)) = ends {
+            let (sport, dport) =
+                if proto::has_ports(first.proto) { (sport, dport) } else { (first.sport, first.dport) };
+            return Some(Packet { src, sport, dst, dport, ..*first });
+        }
+        let openers = self.openers;
+        let one = self.view.space.packet(first);
+        let after = openers.after(self.view, &openers.changes[change], one);
+        pick(self.view, openers.query, after)
+    }
 }
+
+/// Source, its port, destination, its port.
+type Ends = (IpAddr, u16, IpAddr, u16);

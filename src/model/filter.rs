@@ -6,6 +6,7 @@
 use super::id::{FilterId, InterfaceId, UnknownId, VrfId, ZoneId};
 use super::network::Network;
 use super::service::Service;
+use super::translation::Translation;
 use crate::header::{AddressRange, Family, Fragment};
 use crate::source::Span;
 
@@ -18,6 +19,8 @@ pub struct Filter {
     pub span: Span,
     /// Its chains; hooks and jumps refer to their positions. Jumps form no cycle.
     pub chains: Vec<Chain>,
+    /// What its rules translate packets to; [`Action::Translate`] refers to their positions.
+    pub translations: Vec<Translation>,
     /// Whether a device with this filter tracks connections, and so reassembles fragments first.
     pub tracks: bool,
 }
@@ -37,7 +40,11 @@ impl Filter {
                 match action {
                     Action::Reject | Action::Unknown(_) => return true,
                     Action::Jump(to) | Action::Goto(to) => open.push(to),
-                    Action::Accept | Action::Drop | Action::Return | Action::Continue => {}
+                    Action::Accept
+                    | Action::Drop
+                    | Action::Return
+                    | Action::Continue
+                    | Action::Translate(_) => {}
                 }
             }
         }
@@ -176,6 +183,8 @@ pub enum Action {
     Return,
     /// Goes on with the next rule (a counter, a log line).
     Continue,
+    /// Lets it pass as something else; the list ends. Only chains that a node translates with hold such rules.
+    Translate(usize),
     /// Not understood: it may accept, drop, or go on.
     Unknown(UnknownId),
 }
@@ -196,6 +205,8 @@ pub struct Hook {
 pub enum Stage {
     /// On receive, by the list of the interface.
     Ingress,
+    /// Of what comes in, before it is translated and routed.
+    Prerouting,
     /// Before local delivery.
     Input,
     /// Between two interfaces.

@@ -17,6 +17,7 @@ pub mod kind;
 pub mod network;
 pub mod route;
 pub mod service;
+pub mod translation;
 
 pub use assumption::Assumption;
 pub use filter::{Action, Chain, Filter, Hook, Match, Rule, Stage, State, Test};
@@ -27,6 +28,7 @@ pub use network::{
 };
 pub use route::{Lookup, LookupRule, NextHop, Route, RouteAction, Table};
 pub use service::Service;
+pub use translation::{NewAddress, Translating, Translation};
 
 /// The two readings of a network (SEMANTICS.md section 4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

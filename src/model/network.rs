@@ -6,6 +6,7 @@ use super::id::{
     FilterId, InterfaceId, NodeId, SegmentId, SiteId, TunnelId, UnknownId, VlanId, VrfId, ZoneId,
 };
 use super::route::{LookupRule, Table};
+use super::translation::Translating;
 use super::{Fact, Reading};
 use crate::header::{AddressRange, Family, address_from_number, address_number};
 use crate::source::{Span, Spanned};
@@ -122,12 +123,18 @@ impl Network {
     pub fn hooks(&self, id: NodeId) -> Vec<Hook> {
         let node = self.node(id);
         let mut hooks: Vec<Hook> = Vec::new();
-        hooks.extend(node.input.iter().chain(&node.forward).chain(&node.output));
+        hooks.extend(node.prerouting.iter().chain(&node.input).chain(&node.forward).chain(&node.output));
+        hooks.extend(node.translating.all());
         for interface in &node.interfaces {
             let interface = self.interface(*interface);
             hooks.extend(interface.ingress.iter().chain(&interface.egress));
         }
         hooks
+    }
+
+    /// Whether any node translates addresses, so that a packet may arrive as another than was sent.
+    pub fn translates(&self) -> bool {
+        self.nodes.iter().any(|node| !node.translating.is_empty())
     }
 
     /// Whether some list of a node may reject.
@@ -306,12 +313,16 @@ pub struct Node {
     pub lookup: Vec<LookupRule>,
     /// Its routing tables.
     pub tables: Vec<Table>,
+    /// Lists of what comes in, before it is translated and routed.
+    pub prerouting: Vec<Hook>,
     /// Lists before local delivery; a packet must pass every one that binds its family.
     pub input: Vec<Hook>,
     /// Lists between two interfaces.
     pub forward: Vec<Hook>,
     /// Lists for what the node itself sends.
     pub output: Vec<Hook>,
+    /// What it makes of addresses and ports.
+    pub translating: Translating,
     /// Whether it honours IP source routing.
     pub source_routing: Fact,
     /// Whether it forwards multicast.

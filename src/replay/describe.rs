@@ -6,13 +6,14 @@ use super::route::{Found, Outcome, SourceCheck};
 use super::state::{Hit, Relation};
 use super::trail::{Branch, Decision, End, Hop, Place};
 use crate::header::Packet;
+use crate::model::translation::End as TranslatedEnd;
 use crate::model::{Antispoof, Existence, InterfaceId, Network, NextHop, Stage, UnknownId};
 use crate::source::Span;
 
 /// One decision in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
-    /// Where in the walk: `send`, `ingress`, `state`, `source`, `route`, `input`, `forward`, `output`, `egress` or `arrive`.
+    /// Where in the walk: `send`, `ingress`, `state`, `source`, `route`, `translate`, `input`, `forward`, `output`, `egress` or `arrive`.
     pub stage: &'static str,
     /// A phrase: "rule ping allows", "routes 0.0.0.0/0 via 192.0.2.2".
     pub text: String,
@@ -102,6 +103,7 @@ fn plain(stage: &'static str, text: impl Into<String>) -> Told {
 fn stage_word(stage: Stage) -> &'static str {
     match stage {
         Stage::Ingress => "ingress",
+        Stage::Prerouting => "prerouting",
         Stage::Input => "input",
         Stage::Forward => "forward",
         Stage::Output => "output",
@@ -115,6 +117,11 @@ pub fn tell_decision(network: &Network, place: Place, decision: &Decision) -> Op
         Decision::Injected => plain("send", "sends it past its own filters"),
         Decision::Judged { stage, judgement, state: _ } => tell_judgement(network, *stage, judgement),
         Decision::Unfiltered { stage, none_at_all } => tell_unfiltered(network, place, *stage, *none_at_all)?,
+        Decision::Translated { judgement, end } => tell_translation(network, judgement, *end),
+        Decision::Untranslated(why) => {
+            let span = why.first().and_then(|id| network.unknown(*id).span);
+            Told { span, ..plain("translate", "may pass untranslated") }
+        }
         Decision::Connection(hit) => plain("state", tell_hit(*hit)),
         Decision::Source { check, incoming } => tell_source(network, check, *incoming)?,
         Decision::Local => plain("route", "the destination is its own"),
@@ -146,7 +153,7 @@ fn tell_hit(hit: Hit) -> String {
         Relation::Repeats => "repeats",
         Relation::Reverses => "reverses",
     };
-    format!("established: {verb} the connection opened by packet {}", hit.opened_by + 1)
+    format!("established: {verb} the connection opened by packet {}", hit.connection.opened_by + 1)
 }
 
 fn tell_judgement(network: &Network, stage: Stage, judgement: &Judgement) -> Told {
@@ -158,6 +165,8 @@ fn tell_judgement(network: &Network, stage: Stage, judgement: &Judgement) -> Tol
         Ruling::Drop => "may drop",
         Ruling::Reject if certain => "rejects",
         Ruling::Reject => "may reject",
+        Ruling::Translate(_) if certain => "translates",
+        Ruling::Translate(_) => "may translate",
     };
     let (subject, span) = decider(network, judgement.by);
     Told {
@@ -167,6 +176,15 @@ fn tell_judgement(network: &Network, stage: Stage, judgement: &Judgement) -> Tol
         uncertain: judgement.uncertain.clone(),
         passed_over: judgement.passed_over,
     }
+}
+
+fn tell_translation(network: &Network, judgement: &Judgement, end: TranslatedEnd) -> Told {
+    let which = match end {
+        TranslatedEnd::Source => "the source",
+        TranslatedEnd::Destination => "the destination",
+    };
+    let told = tell_judgement(network, Stage::Prerouting, judgement);
+    Told { stage: "translate", text: format!("{} {which}", told.text), ..told }
 }
 
 /// What decided, as a noun, and where it stands.
@@ -200,8 +218,8 @@ fn tell_unfiltered(network: &Network, place: Place, stage: Stage, none_at_all: b
         Stage::Forward => "forwards everything",
         Stage::Input => "accepts everything",
         Stage::Output => "sends everything",
-        Stage::Ingress | Stage::Egress if none_at_all => return None,
-        Stage::Ingress | Stage::Egress => "lets everything pass",
+        Stage::Ingress | Stage::Prerouting | Stage::Egress if none_at_all => return None,
+        Stage::Ingress | Stage::Prerouting | Stage::Egress => "lets everything pass",
     };
     let span = match place {
         Place::Node(id) => Some(network.node(id).span),

@@ -12,6 +12,7 @@ use super::reflect::{Answer, answers};
 use super::state::Tables;
 use super::step::{Exit, Reception, Timing, Way, receive};
 use super::trail::Place;
+use super::translate::Values;
 use super::view::View;
 use super::walk::attachments;
 use super::{Foothold, Question, Stance};
@@ -44,14 +45,15 @@ impl Reached {
 
 /// Explores a network in a reading, over a universe of packets.
 pub fn explore(network: &Network, reading: Reading, question: &Question, universe: &[Packet]) -> Reached {
-    let open = View::new(network, reading, question);
+    let values = Values::of(universe);
+    let open = View::new(network, reading, question).choosing(values.clone());
     let mut tables = Tables::new(network.nodes.len());
     let everybody: Vec<Foothold> = question.footholds.iter().chain(&question.openers).copied().collect();
     let mut all = Colour::new(&open, universe, Purpose::Opens);
     all.spread(&everybody, &mut tables);
     let opened = all.opened;
 
-    let closed = View::new(network, reading, question).with_doors_closed(true);
+    let closed = View::new(network, reading, question).with_doors_closed(true).choosing(values);
     let mut counting = Colour::new(&closed, universe, Purpose::Counts);
     // What these packets could open is open already: they are among everybody's.
     let mut settled = tables.clone();
@@ -256,15 +258,17 @@ impl<'a> Colour<'a> {
         for number in 0..self.universe.len() {
             let packet = self.universe[number];
             if one.can_be(self.view, &packet) {
-                let ways = answer(self.view, one.node, &packet, one.cause.states());
+                let ways = answer(self.view, tables, one.node, &packet, one.cause.states());
                 self.leave(one.node, number, ways, tables);
             }
         }
     }
 
     fn leave(&mut self, node: NodeId, number: usize, ways: Vec<Way>, tables: &mut Tables) {
-        let packet = self.universe[number];
-        for Way { exit, opens, .. } in ways {
+        let came = self.universe[number];
+        for Way { exit, packet, opens, .. } in ways {
+            // What a translation makes of a packet is looked at if the universe has it.
+            let Some(number) = self.numbers.get(&packet).copied() else { continue };
             match exit {
                 Exit::Stop(_) => continue,
                 Exit::Deliver => self.delivered[node.index()][number] = true,
@@ -281,8 +285,8 @@ impl<'a> Colour<'a> {
                 Exit::Reroute { out } => self.reroute(&packet, out),
             }
             if opens {
-                self.opened.entry(node).or_default().insert(packet);
-                if tables.open(node, &packet, 0) {
+                self.opened.entry(node).or_default().insert(came);
+                if tables.open(node, &came, &packet, 0) {
                     self.grown.insert(node);
                 }
             }

@@ -38,6 +38,8 @@ pub enum Ruling {
     Drop,
     /// It is dropped, and its source is told.
     Reject,
+    /// It passes as what this translation of the filter makes of it.
+    Translate(usize),
 }
 
 /// What decided it.
@@ -273,6 +275,10 @@ impl Run<'_> {
         match action {
             Action::Accept => {
                 flow.record(outcome(Ruling::Accept, by, opens, path));
+                Next::default()
+            }
+            Action::Translate(index) => {
+                flow.record(outcome(Ruling::Translate(index), by, opens, path));
                 Next::default()
             }
             Action::Drop | Action::Reject => {

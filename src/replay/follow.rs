@@ -28,6 +28,13 @@ pub(super) enum Source {
     Answering(NodeId, Vec<State>),
 }
 
+/// Where a packet opened a connection: as it came, and as it went on.
+pub(super) struct Opened {
+    pub(super) node: NodeId,
+    pub(super) came: Packet,
+    pub(super) went: Packet,
+}
+
 /// Follows a packet.
 pub(super) struct Follow<'a> {
     view: &'a View<'a>,
@@ -37,7 +44,7 @@ pub(super) struct Follow<'a> {
     /// Every way so far.
     pub(super) branches: Vec<Branch>,
     /// Where which packet opened a connection.
-    pub(super) opened: Vec<(NodeId, Packet)>,
+    pub(super) opened: Vec<Opened>,
     /// Segments on which somebody undescribed may have it.
     pub(super) undescribed: Vec<SegmentId>,
     /// Nodes outside the description that have it, and may now send anything.
@@ -60,6 +67,14 @@ impl Walker {
         let mut next = self.clone();
         next.hops.push(Hop { place, incoming, outgoing: None, decisions, packet: self.packet });
         next
+    }
+
+    /// The packet leaves the last hop as this.
+    fn become_what(&mut self, packet: Packet) {
+        self.packet = packet;
+        if let Some(hop) = self.hops.last_mut() {
+            hop.packet = packet;
+        }
     }
 }
 
@@ -103,7 +118,7 @@ impl<'a> Follow<'a> {
                 self.leave(walker, node, None, ways);
             }
             Source::Answering(node, states) => {
-                let ways = answer(self.view, node, packet, &states);
+                let ways = answer(self.view, self.tables, node, packet, &states);
                 self.leave(walker, node, None, ways);
             }
         }
@@ -174,9 +189,12 @@ impl<'a> Follow<'a> {
         let at_end = named && walker.crossed == self.path.len();
         let mut stops = Vec::new();
         let mut went = false;
-        for Way { decisions, exit, opens } in ways {
+        for Way { decisions, exit, packet, opens } in ways {
+            if named && !self.is_named(&walker, &exit, &packet) {
+                continue;
+            }
             let mut here = walker.at(Place::Node(node), incoming, decisions);
-            let packet = here.packet;
+            here.become_what(packet);
             let gone = match exit {
                 Exit::Stop(end) => {
                     stops.push((here, end));
@@ -202,7 +220,7 @@ impl<'a> Follow<'a> {
             };
             went |= gone;
             if gone && opens {
-                self.opened.push((node, packet));
+                self.opened.push(Opened { node, came: walker.packet, went: packet });
             }
         }
         if went && named {
@@ -216,6 +234,18 @@ impl<'a> Follow<'a> {
         }
     }
 
+    /// Whether a packet leaves a node as what the named way says: as it came, if that says nothing else. What is
+    /// delivered is what the node makes of it.
+    fn is_named(&self, walker: &Walker, exit: &Exit, packet: &Packet) -> bool {
+        match exit {
+            Exit::Stop(_) | Exit::Deliver | Exit::Reroute { .. } => true,
+            Exit::Put { .. } | Exit::Spread { .. } => {
+                let named = self.path.get(walker.crossed).and_then(|next| next.becomes);
+                *packet == named.unwrap_or(walker.packet)
+            }
+        }
+    }
+
     /// Source routing: the destination changes to the one that the path names.
     fn reroute(&mut self, mut here: Walker, out: InterfaceId) -> bool {
         set_outgoing(&mut here, out);
@@ -225,13 +255,8 @@ impl<'a> Follow<'a> {
             self.end(here, End::AnyDestination(segment));
             return true;
         }
-        let Some(destination) = self.path.get(here.crossed).and_then(|next| next.new_destination) else {
-            return false;
-        };
-        here.packet.dst = destination;
-        if let Some(hop) = here.hops.last_mut() {
-            hop.packet = here.packet;
-        }
+        let Some(named) = self.path.get(here.crossed).and_then(|next| next.becomes) else { return false };
+        here.become_what(Packet { dst: named.dst, ..here.packet });
         self.land(here, flood(self.view, segment, Some(out), Reason::SourceRouted), Some(out))
     }
 

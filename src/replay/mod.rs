@@ -6,8 +6,8 @@
 //!
 //! [`walk()`] replays an ordered list of sends, [`trace()`] shows every decision about one packet, and [`explore()`]
 //! computes everything that a finite universe of packets can reach. All rest on the same steps:
-//! [`step`] is one device, [`put`] is one segment, [`filter`] is one chain, [`route`] is one lookup,
-//! [`state`] is one connection table.
+//! [`step`] is one device, [`put`] is one segment, [`filter`] is one chain, [`translate`] is
+//! one translation, [`route`] is one lookup, [`state`] is one connection table.
 
 pub mod describe;
 pub mod explore;
@@ -22,6 +22,7 @@ pub mod step;
 mod test;
 pub mod trace;
 pub mod trail;
+pub mod translate;
 pub mod view;
 pub mod walk;
 

@@ -2,10 +2,13 @@
 
 use super::filter::Sight;
 use super::state::{Tables, states};
-use super::step::{Progress, Timing, Way, by_routes, under_states};
+use super::step::{Exit, Progress, Through, Timing, Way, finish, go_out, next_hops, under_states};
+use super::trail::End;
+use super::translate::{Course, Spot, forms, peers};
 use super::view::View;
 use crate::header::Packet;
-use crate::model::{Kind, NodeId, Stage, State};
+use crate::model::translation::End as Translated;
+use crate::model::{Hook, Kind, NextHop, NodeId, Stage, State};
 
 /// The ways of a packet that a node sends with one of its own addresses. What it sends to itself never leaves it.
 pub fn originate(
@@ -19,16 +22,22 @@ pub fn originate(
         return Vec::new();
     }
     let may_be = states(view, tables, node, packet);
-    under_states(view, may_be, timing, |state| ways_out(view, node, packet, state))
+    let peers = peers(view, tables, node);
+    let through = |course| Through { course, peers: &peers };
+    under_states(view, &may_be, timing, |state, course| ways_out(view, node, packet, state, through(course)))
 }
 
 /// The ways of an answer, which leaves under any of these states. Answers are thought of on *may* only.
-pub fn answer(view: &View<'_>, node: NodeId, packet: &Packet, states: &[State]) -> Vec<Way> {
+pub fn answer(view: &View<'_>, tables: &Tables, node: NodeId, packet: &Packet, states: &[State]) -> Vec<Way> {
     if view.is_own(node, packet.dst) {
         return Vec::new();
     }
     let states = if view.tracks(node) { states } else { &[State::New] };
-    states.iter().flat_map(|state| ways_out(view, node, packet, *state)).collect()
+    let peers = peers(view, tables, node);
+    let ways = |state: &State| {
+        ways_out(view, node, packet, *state, Through { course: Course::of(*state), peers: &peers })
+    };
+    states.iter().flat_map(ways).collect()
 }
 
 /// Whether nobody knows what the node does, so that it certainly does nothing.
@@ -36,11 +45,47 @@ fn is_not_understood(view: &View<'_>, node: NodeId) -> bool {
     matches!(view.network.node(node).kind, Kind::Unknown(_)) && !view.is_may()
 }
 
-/// Routing, the output filter, the list of the out-interface.
-fn ways_out(view: &View<'_>, node: NodeId, packet: &Packet, state: State) -> Vec<Way> {
+/// Routing, translation of the destination and routing again if that has changed it, the output filter, translation of
+/// the source, the list of the out-interface.
+fn ways_out(view: &View<'_>, node: NodeId, packet: &Packet, state: State, through: Through<'_>) -> Vec<Way> {
     let mut ways = Vec::new();
     let sight = Sight { packet, node, incoming: None, outgoing: None, state };
-    let output = &view.network.node(node).output;
-    by_routes(view, &sight, &Progress::default(), &[(Stage::Output, output.as_slice())], &mut ways);
+    for (hop, progress) in next_hops(view, &sight, &Progress::default(), &mut ways) {
+        let hooks = &view.network.node(node).translating.output;
+        let Through { course, peers } = through;
+        // The node itself lends its own addresses to no own packet: those would not leave it.
+        let spot = Spot { hooks, end: Translated::Destination, lender: None, peers };
+        let seen = Sight { outgoing: Some(hop.interface), ..sight };
+        for (form, progress) in forms(view, &spot, &seen, course, progress, &mut ways) {
+            if form == *packet {
+                send(view, &sight, through, hop, progress, &mut ways);
+                continue;
+            }
+            if view.is_own(node, form.dst) {
+                ways.push(progress.stop(&form, End::Elsewhere));
+                continue;
+            }
+            let sight = Sight { packet: &form, ..sight };
+            for (hop, progress) in next_hops(view, &sight, &progress, &mut ways) {
+                send(view, &sight, through, hop, progress, &mut ways);
+            }
+        }
+    }
     ways
+}
+
+fn send(
+    view: &View<'_>,
+    sight: &Sight<'_>,
+    through: Through<'_>,
+    hop: NextHop,
+    progress: Progress,
+    ways: &mut Vec<Way>,
+) {
+    let output = &view.network.node(sight.node).output;
+    let stages: &[(Stage, &[Hook])] = &[(Stage::Output, output)];
+    for (packet, progress) in go_out(view, sight, through, progress, stages, hop.interface, ways) {
+        let exit = Exit::Put { out: hop.interface, next_hop: hop.via.unwrap_or(packet.dst) };
+        ways.push(finish(view, &Sight { packet: &packet, ..*sight }, progress, exit));
+    }
 }

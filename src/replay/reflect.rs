@@ -4,9 +4,11 @@
 use super::filter::{Ruling, Sight, judge};
 use super::route::{Asked, Outcome, check_source, lookup};
 use super::state::{Tables, states};
-use super::step::{is_martian, which_way};
+use super::step::{Progress, is_martian, which_way};
+use super::translate::{Course, Spot, forms, peers};
 use super::view::View;
 use crate::header::{Family, Packet};
+use crate::model::translation::End;
 use crate::model::{Assumption, Existence, Hook, InterfaceId, Node, NodeId, Role, State};
 use std::net::IpAddr;
 
@@ -61,12 +63,13 @@ pub fn answers(view: &View<'_>, tables: &Tables, incoming: InterfaceId, packet: 
         return Vec::new();
     }
     let mut causes = Vec::new();
-    for state in possible(view, tables, id, packet) {
-        causes.extend(causes_under(view, incoming, packet, state));
+    for (state, course) in possible(view, tables, id, packet) {
+        causes.extend(causes_under(view, tables, incoming, packet, state, course));
     }
     causes.sort();
     causes.dedup();
-    causes.into_iter().map(|cause| Answer { node: id, to: packet.src, about: packet.dst, cause }).collect()
+    let answer = |(cause, about)| Answer { node: id, to: packet.src, about, cause };
+    causes.into_iter().map(answer).collect()
 }
 
 /// Whether the node is a described device that hears the packet and is not the adversary's.
@@ -81,31 +84,59 @@ fn answers_at_all(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> bo
         && view.speaks(incoming, packet.family())
 }
 
-fn possible(view: &View<'_>, tables: &Tables, node: NodeId, packet: &Packet) -> Vec<State> {
+fn possible(view: &View<'_>, tables: &Tables, node: NodeId, packet: &Packet) -> Vec<(State, Course)> {
     let may_be = states(view, tables, node, packet);
-    let established = may_be.hit.map(|_| State::Established);
+    let established = may_be.hits.iter().map(|hit| (State::Established, Course::Follows(*hit)));
     let related = may_be.related.then_some(State::Related);
-    established.into_iter().chain(may_be.fresh.iter().copied()).chain(related).collect()
+    let others = may_be.fresh.iter().copied().chain(related).map(|state| (state, Course::of(state)));
+    established.chain(others).collect()
 }
 
-/// The causes that a packet gives under one state.
-fn causes_under(view: &View<'_>, incoming: InterfaceId, packet: &Packet, state: State) -> Vec<Cause> {
+/// The causes that a packet gives under one state, each with the destination that it then has.
+fn causes_under(
+    view: &View<'_>,
+    tables: &Tables,
+    incoming: InterfaceId,
+    packet: &Packet,
+    state: State,
+    course: Course,
+) -> Vec<(Cause, IpAddr)> {
     let interface = view.network.interface(incoming);
     let node = interface.node;
     let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state };
-    // An error about a packet of an open connection belongs to that connection.
-    let in_passing = match state {
-        State::Established | State::Related => Cause::Reply,
-        State::New | State::Invalid | State::Untracked => Cause::Error,
-    };
     let mut causes = Vec::new();
     if view.network.rejects_at(incoming, packet.family()) {
         // Which packets it is that a list rejects is not told apart.
-        causes.push(in_passing);
+        causes.push((in_passing(state), packet.dst));
     }
-    if !all_may(view, &interface.ingress, &sight, Ruling::Accept) {
+    if !all_may(view, &interface.ingress, &sight, Ruling::Accept)
+        || !all_may(view, &view.network.node(node).prerouting, &sight, Ruling::Accept)
+    {
         return causes;
     }
+    let hooks = &view.network.node(node).translating.prerouting;
+    let peers = peers(view, tables, node);
+    let spot = Spot { hooks, end: End::Destination, lender: Some(incoming), peers: &peers };
+    for (form, _) in forms(view, &spot, &sight, course, Progress::default(), &mut Vec::new()) {
+        let found = causes_of(view, &Sight { packet: &form, ..sight }, incoming);
+        causes.extend(found.into_iter().map(|cause| (cause, form.dst)));
+    }
+    causes
+}
+
+/// An error about a packet of an open connection belongs to that connection.
+fn in_passing(state: State) -> Cause {
+    match state {
+        State::Established | State::Related => Cause::Reply,
+        State::New | State::Invalid | State::Untracked => Cause::Error,
+    }
+}
+
+/// The causes that a packet gives once its destination is translated.
+fn causes_of(view: &View<'_>, sight: &Sight<'_>, incoming: InterfaceId) -> Vec<Cause> {
+    let Sight { packet, node, .. } = *sight;
+    let in_passing = in_passing(sight.state);
+    let mut causes = Vec::new();
     let (local, forward) = which_way(view, incoming, packet);
     let passes_on = forward && view.forwards(node, packet.family());
     if passes_on && has_no_route(view, incoming, packet) {
@@ -120,7 +151,7 @@ fn causes_under(view: &View<'_>, incoming: InterfaceId, packet: &Packet, state: 
         causes.push(in_passing);
     }
     let input = &view.network.node(node).input;
-    if local && all_may(view, input, &sight, Ruling::Accept) {
+    if local && all_may(view, input, sight, Ruling::Accept) {
         causes.push(Cause::Reply);
     }
     if local && view.rejects(node) {

@@ -66,61 +66,118 @@ pub enum Relation {
     Reverses,
 }
 
+/// A connection as a device remembers it: the first packet as it came and as it went on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Connection {
+    /// The tuple of the packet as the device received it, or sent it itself.
+    pub came: Tuple,
+    /// Its tuple as it left, or was delivered. Another one if the device has translated it.
+    pub went: Tuple,
+    /// Which send opened it, counted from 0.
+    pub opened_by: usize,
+}
+
 /// A packet's place in a connection table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hit {
     /// How it relates to the connection.
     pub relation: Relation,
-    /// Which send opened it, counted from 0.
-    pub opened_by: usize,
+    /// The connection.
+    pub connection: Connection,
+}
+
+impl Hit {
+    /// What the packet becomes before it is routed: its destination is the other end as the connection knows it.
+    pub fn incoming(self, packet: &Packet) -> Packet {
+        let Connection { came, went, .. } = self.connection;
+        let (address, port) = match self.relation {
+            Relation::Repeats => (went.dst, went.to),
+            Relation::Reverses => (came.src, came.from),
+        };
+        let dport = if proto::has_ports(packet.proto) { port } else { packet.dport };
+        Packet { dst: address, dport, ..*packet }
+    }
+
+    /// What it becomes before it leaves: its source is this end as the other one knows it.
+    pub fn outgoing(self, packet: &Packet) -> Packet {
+        let Connection { came, went, .. } = self.connection;
+        let (address, port) = match self.relation {
+            Relation::Repeats => (went.src, went.from),
+            Relation::Reverses => (came.dst, came.to),
+        };
+        let sport = if proto::has_ports(packet.proto) { port } else { packet.sport };
+        Packet { src: address, sport, ..*packet }
+    }
+}
+
+/// The connections of one node.
+#[derive(Debug, Clone, Default)]
+struct Table {
+    /// By the tuple that repeats them.
+    forth: BTreeMap<Tuple, Vec<Connection>>,
+    /// By the tuple that reverses them.
+    back: BTreeMap<Tuple, Vec<Connection>>,
+    peers: BTreeSet<IpAddr>,
 }
 
 /// The connection tables of all nodes.
 #[derive(Debug, Clone)]
 pub struct Tables {
-    open: Vec<BTreeMap<Tuple, usize>>,
-    peers: Vec<BTreeSet<IpAddr>>,
+    tables: Vec<Table>,
 }
 
 impl Tables {
     /// Empty tables for so many nodes.
     pub fn new(nodes: usize) -> Tables {
-        Tables { open: vec![BTreeMap::new(); nodes], peers: vec![BTreeSet::new(); nodes] }
+        Tables { tables: vec![Table::default(); nodes] }
     }
 
-    /// Opens the connection of a packet at a node. Says whether it is new there.
-    pub fn open(&mut self, node: NodeId, packet: &Packet, send: usize) -> bool {
-        let tuple = Tuple::of(packet);
-        if self.open[node.index()].contains_key(&tuple) {
+    /// Opens the connection of a packet that came to a node and went on from it. Says whether it is new there.
+    pub fn open(&mut self, node: NodeId, came: &Packet, went: &Packet, send: usize) -> bool {
+        let connection = Connection { came: Tuple::of(came), went: Tuple::of(went), opened_by: send };
+        let Connection { came, went, .. } = connection;
+        let table = &mut self.tables[node.index()];
+        let known = table.forth.entry(came).or_default();
+        if known.iter().any(|old| old.went == went) {
             return false;
         }
-        self.open[node.index()].insert(tuple, send);
-        self.peers[node.index()].extend([tuple.src, tuple.dst]);
+        known.push(connection);
+        if let Some(answer) = went.reversed() {
+            table.back.entry(answer).or_default().push(connection);
+        }
+        table.peers.extend([came.src, came.dst, went.src, went.dst]);
         true
     }
 
-    /// The connection at a node that a packet belongs to.
-    pub fn hit(&self, node: NodeId, packet: &Packet) -> Option<Hit> {
-        let open = &self.open[node.index()];
+    /// The connections at a node that a packet may belong to. There are several where the node translates several to
+    /// the same ends; which of them is open is up to those who open them.
+    pub fn hits(&self, node: NodeId, packet: &Packet) -> Vec<Hit> {
+        let table = &self.tables[node.index()];
         let tuple = Tuple::of(packet);
-        let repeats = open.get(&tuple).map(|send| Hit { relation: Relation::Repeats, opened_by: *send });
-        repeats.or_else(|| {
-            let send = open.get(&tuple.reversed()?)?;
-            Some(Hit { relation: Relation::Reverses, opened_by: *send })
-        })
+        let of = |relation, found: Option<&Vec<Connection>>| -> Vec<Hit> {
+            found.into_iter().flatten().map(|one| Hit { relation, connection: *one }).collect()
+        };
+        let mut hits = of(Relation::Repeats, table.forth.get(&tuple));
+        hits.extend(of(Relation::Reverses, table.back.get(&tuple)));
+        hits
     }
 
     /// Whether the address is an end of an open connection at the node.
     pub fn is_peer(&self, node: NodeId, address: IpAddr) -> bool {
-        self.peers[node.index()].contains(&address)
+        self.tables[node.index()].peers.contains(&address)
+    }
+
+    /// The ends of all connections of a node, before and behind its translations.
+    pub fn peers(&self, node: NodeId) -> impl Iterator<Item = IpAddr> + '_ {
+        self.tables[node.index()].peers.iter().copied()
     }
 }
 
 /// Which states a packet may have at a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct States {
-    /// Set if it belongs to an open connection.
-    pub hit: Option<Hit>,
+    /// The open connections that it may belong to.
+    pub hits: Vec<Hit>,
     /// The states that it has if it comes before any connection is open. With more than one it is not known which.
     pub fresh: &'static [State],
     /// Whether it may be an error about an open connection.
@@ -130,10 +187,10 @@ pub struct States {
 /// The states of a packet at a node, given the tables. A node that does not track sees nothing but new packets.
 pub fn states(view: &View<'_>, tables: &Tables, node: NodeId, packet: &Packet) -> States {
     if !view.tracks(node) {
-        return States { hit: None, fresh: &[State::New], related: false };
+        return States { hits: Vec::new(), fresh: &[State::New], related: false };
     }
     States {
-        hit: tables.hit(node, packet),
+        hits: tables.hits(node, packet),
         fresh: fresh(packet),
         related: view.is_may() && is_icmp_error(packet) && tables.is_peer(node, packet.dst),
     }

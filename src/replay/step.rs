@@ -5,8 +5,10 @@ use super::put::is_group;
 use super::route::{Asked, Outcome, check_source, is_link_local_v6, lookup};
 use super::state::{States, Tables, states};
 use super::trail::{Decision, End};
+use super::translate::{Course, Form, Spot, forms, peers};
 use super::view::View;
 use crate::header::Packet;
+use crate::model::translation::End as Translated;
 use crate::model::{
     Assumption, Existence, Hook, InterfaceId, Kind, NextHop, NodeId, Role, Stage, State, UnknownId,
 };
@@ -45,6 +47,8 @@ pub struct Way {
     pub decisions: Vec<Decision>,
     /// Where it leads.
     pub exit: Exit,
+    /// The packet as it leaves, or is delivered.
+    pub packet: Packet,
     /// Whether the packet opens a connection at the device by going this way.
     pub opens: bool,
 }
@@ -94,7 +98,10 @@ pub fn receive(
         return Reception::Ignored(End::UnknownKind(id));
     }
     let may_be = states(view, tables, id, packet);
-    Reception::Handled(under_states(view, may_be, timing, |state| ways_in(view, id, incoming, packet, state)))
+    let peers = peers(view, tables, id);
+    let ways =
+        |state, course| ways_in(view, &Arrival { node: id, incoming, packet, course, peers: &peers }, state);
+    Reception::Handled(under_states(view, &may_be, timing, ways))
 }
 
 /// Why an interface does not even hear a packet, if so.
@@ -119,25 +126,25 @@ fn unheard(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> Option<En
 /// connection is, or all of those that it may have without one (SEMANTICS.md section 5).
 pub(super) fn under_states(
     view: &View<'_>,
-    may_be: States,
+    may_be: &States,
     timing: Timing,
-    ways: impl Fn(State) -> Vec<Way>,
+    ways: impl Fn(State, Course) -> Vec<Way>,
 ) -> Vec<Way> {
     let mut all: Vec<Way> = Vec::new();
-    if let Some(hit) = may_be.hit {
-        for mut way in ways(State::Established) {
-            way.decisions.insert(0, Decision::Connection(hit));
+    for hit in &may_be.hits {
+        for mut way in ways(State::Established, Course::Follows(*hit)) {
+            way.decisions.insert(0, Decision::Connection(*hit));
             merge(&mut all, way);
         }
     }
     if view.is_may() {
         let related = may_be.related.then_some(State::Related);
         for state in may_be.fresh.iter().copied().chain(related) {
-            ways(state).into_iter().for_each(|way| merge(&mut all, way));
+            ways(state, Course::of(state)).into_iter().for_each(|way| merge(&mut all, way));
         }
         return all;
     }
-    if may_be.hit.is_some() && timing == Timing::Fixed {
+    if !may_be.hits.is_empty() && timing == Timing::Fixed {
         return all;
     }
     for way in under_all(may_be.fresh, ways) {
@@ -147,10 +154,10 @@ pub(super) fn under_states(
 }
 
 /// The ways that are there under every one of these states. Only if the state is certain does a way open anything.
-fn under_all(states: &[State], ways: impl Fn(State) -> Vec<Way>) -> Vec<Way> {
-    let each: Vec<Vec<Way>> = states.iter().map(|state| ways(*state)).collect();
+fn under_all(states: &[State], ways: impl Fn(State, Course) -> Vec<Way>) -> Vec<Way> {
+    let each: Vec<Vec<Way>> = states.iter().map(|state| ways(*state, Course::of(*state))).collect();
     let Some((first, rest)) = each.split_first() else { return Vec::new() };
-    let everywhere = |way: &&Way| rest.iter().all(|other| other.iter().any(|also| also.exit == way.exit));
+    let everywhere = |way: &&Way| rest.iter().all(|other| other.iter().any(|also| also.leads_as(way)));
     let mut common: Vec<Way> = first.iter().filter(everywhere).cloned().collect();
     if !rest.is_empty() {
         common.iter_mut().for_each(|way| way.opens = false);
@@ -163,9 +170,16 @@ fn under_all(states: &[State], ways: impl Fn(State) -> Vec<Way>) -> Vec<Way> {
     common
 }
 
+impl Way {
+    /// Whether the packet leaves by both in the same form to the same place.
+    fn leads_as(&self, other: &Way) -> bool {
+        self.exit == other.exit && self.packet == other.packet
+    }
+}
+
 /// Adds a way, unless one to the same exit is known; then the more certain one stays, and opening is remembered.
 fn merge(all: &mut Vec<Way>, way: Way) {
-    let Some(old) = all.iter_mut().find(|old| old.exit == way.exit) else {
+    let Some(old) = all.iter_mut().find(|old| old.leads_as(&way)) else {
         all.push(way);
         return;
     };
@@ -186,8 +200,8 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn stop(&self, end: End) -> Way {
-        Way { decisions: self.decisions.clone(), exit: Exit::Stop(end), opens: false }
+    pub(super) fn stop(&self, packet: &Packet, end: End) -> Way {
+        Way { decisions: self.decisions.clone(), exit: Exit::Stop(end), packet: *packet, opens: false }
     }
 
     pub(super) fn note(&mut self, decision: Decision) {
@@ -213,12 +227,12 @@ pub(super) fn pass(
         let judged = judge(view, *hook, sight);
         let stopping = |ruling| judged.best(ruling).cloned();
         for judgement in [Ruling::Drop, Ruling::Reject].into_iter().filter_map(stopping) {
-            ways.push(progress.stop(End::Filtered { stage, judgement }));
+            ways.push(progress.stop(sight.packet, End::Filtered { stage, judgement }));
         }
         let opening = judged.may_open();
         let Some(judgement) = judged.best(Ruling::Accept).cloned() else {
             if judged.outcomes.is_empty() {
-                ways.push(progress.stop(End::Uncertain(judged.stuck)));
+                ways.push(progress.stop(sight.packet, End::Uncertain(judged.stuck)));
             }
             return None;
         };
@@ -228,39 +242,77 @@ pub(super) fn pass(
     Some(progress)
 }
 
+/// A packet as a device gets it.
+struct Arrival<'a> {
+    node: NodeId,
+    incoming: InterfaceId,
+    packet: &'a Packet,
+    course: Course,
+    peers: &'a [IpAddr],
+}
+
 /// The ways of a packet that comes in, under one state.
-fn ways_in(view: &View<'_>, node: NodeId, incoming: InterfaceId, packet: &Packet, state: State) -> Vec<Way> {
+fn ways_in(view: &View<'_>, arrival: &Arrival<'_>, state: State) -> Vec<Way> {
     let mut ways = Vec::new();
+    let Arrival { node, incoming, packet, course, peers } = *arrival;
     let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state };
     let interface = view.network.interface(incoming);
     let begun = Progress::default();
-    let Some(mut progress) = pass(view, Stage::Ingress, &interface.ingress, &sight, begun, &mut ways) else {
+    let Some(progress) = pass(view, Stage::Ingress, &interface.ingress, &sight, begun, &mut ways) else {
         return ways;
     };
-    if is_martian(view, node, packet) {
-        ways.push(progress.stop(End::Martian));
+    let early = &view.network.node(node).prerouting;
+    let Some(progress) = pass(view, Stage::Prerouting, early, &sight, progress, &mut ways) else {
         return ways;
+    };
+    let hooks = &view.network.node(node).translating.prerouting;
+    let spot = Spot { hooks, end: Translated::Destination, lender: Some(incoming), peers };
+    for (packet, progress) in forms(view, &spot, &sight, course, progress, &mut ways) {
+        let translated = Through { course, peers };
+        routed(view, &Sight { packet: &packet, ..sight }, translated, progress, &mut ways);
+    }
+    ways
+}
+
+/// How a packet is translated on its way through a device.
+#[derive(Clone, Copy)]
+pub(super) struct Through<'a> {
+    pub(super) course: Course,
+    pub(super) peers: &'a [IpAddr],
+}
+
+/// The ways of a packet that came in, from the checks of its source on.
+fn routed(
+    view: &View<'_>,
+    sight: &Sight<'_>,
+    through: Through<'_>,
+    mut progress: Progress,
+    ways: &mut Vec<Way>,
+) {
+    let Sight { packet, node, incoming: Some(incoming), .. } = *sight else { return };
+    if is_martian(view, node, packet) {
+        ways.push(progress.stop(packet, End::Martian));
+        return;
     }
     let check = check_source(view, incoming, packet);
     if !check.passes {
-        ways.push(progress.stop(End::Spoofed(check)));
-        return ways;
+        ways.push(progress.stop(packet, End::Spoofed(check)));
+        return;
     }
     progress.note(Decision::Source { check, incoming });
     let (local, forward) = which_way(view, incoming, packet);
     if !local && !forward {
-        ways.push(progress.stop(End::Group));
+        ways.push(progress.stop(packet, End::Group));
     }
     if local {
-        deliver(view, &sight, progress.clone(), &mut ways);
+        deliver(view, sight, through, progress.clone(), ways);
         if view.is_own(node, packet.dst) {
-            reroute(view, &sight, &progress, &mut ways);
+            reroute(view, sight, &progress, ways);
         }
     }
     if forward {
-        forward_on(view, &sight, progress, &mut ways);
+        forward_on(view, sight, through, progress, ways);
     }
-    ways
 }
 
 /// Whether a packet that came in is for the device itself, and whether it is to be passed on.
@@ -295,32 +347,55 @@ pub(super) fn is_martian(view: &View<'_>, node: NodeId, packet: &Packet) -> bool
     never || nowhere(packet.src) || nowhere(packet.dst) || view.is_own(node, packet.src)
 }
 
-fn deliver(view: &View<'_>, sight: &Sight<'_>, mut progress: Progress, ways: &mut Vec<Way>) {
+fn deliver(
+    view: &View<'_>,
+    sight: &Sight<'_>,
+    through: Through<'_>,
+    mut progress: Progress,
+    ways: &mut Vec<Way>,
+) {
     progress.note(Decision::Local);
-    let hooks = &view.network.node(sight.node).input;
-    if let Some(progress) = pass(view, Stage::Input, hooks, sight, progress, ways) {
-        ways.push(finish(view, sight, progress, Exit::Deliver));
+    let node = view.network.node(sight.node);
+    let Some(progress) = pass(view, Stage::Input, &node.input, sight, progress, ways) else { return };
+    let Through { course, peers } = through;
+    let spot =
+        Spot { hooks: &node.translating.input, end: Translated::Source, lender: sight.incoming, peers };
+    for (packet, progress) in forms(view, &spot, sight, course, progress, ways) {
+        ways.push(finish(view, &Sight { packet: &packet, ..*sight }, progress, Exit::Deliver));
     }
 }
 
 /// The end of a way through a device that tracks: a new packet that a list with `opens` let pass opens its
-/// connection here.
+/// connection here. Where addresses are translated, every new packet opens one.
 pub(super) fn finish(view: &View<'_>, sight: &Sight<'_>, progress: Progress, exit: Exit) -> Way {
-    let opens = progress.opening && sight.state == State::New && view.tracks(sight.node);
-    Way { decisions: progress.decisions, exit, opens }
+    let opening = progress.opening || view.translates(sight.node);
+    let opens = opening && sight.state == State::New && view.tracks(sight.node);
+    Way { decisions: progress.decisions, exit, packet: *sight.packet, opens }
 }
 
-fn forward_on(view: &View<'_>, sight: &Sight<'_>, progress: Progress, ways: &mut Vec<Way>) {
+fn forward_on(
+    view: &View<'_>,
+    sight: &Sight<'_>,
+    through: Through<'_>,
+    progress: Progress,
+    ways: &mut Vec<Way>,
+) {
     let node = view.network.node(sight.node);
     if !view.forwards(sight.node, sight.packet.family()) {
-        ways.push(progress.stop(End::NotForwarding));
+        ways.push(progress.stop(sight.packet, End::NotForwarding));
         return;
     }
     if !view.is_may() && (is_link_local_v6(sight.packet.src) || is_link_local_v6(sight.packet.dst)) {
-        ways.push(progress.stop(End::LinkLocal));
+        ways.push(progress.stop(sight.packet, End::LinkLocal));
         return;
     }
-    by_routes(view, sight, &progress, &[(Stage::Forward, &node.forward)], ways);
+    let stages: &[(Stage, &[Hook])] = &[(Stage::Forward, &node.forward)];
+    for (hop, progress) in next_hops(view, sight, &progress, ways) {
+        for (packet, progress) in go_out(view, sight, through, progress, stages, hop.interface, ways) {
+            let exit = Exit::Put { out: hop.interface, next_hop: hop.via.unwrap_or(packet.dst) };
+            ways.push(finish(view, &Sight { packet: &packet, ..*sight }, progress, exit));
+        }
+    }
     let Some(unknown) = node.dynamic_routes else { return };
     if !view.is_may() || view.network.assumes(Assumption::FixedRoutes) {
         return;
@@ -328,75 +403,81 @@ fn forward_on(view: &View<'_>, sight: &Sight<'_>, progress: Progress, ways: &mut
     for out in node.interfaces.iter().copied() {
         let mut progress = progress.clone();
         progress.note(Decision::Announced(unknown));
-        let stages = [(Stage::Forward, node.forward.as_slice())];
-        if let Some((sight, progress)) = go_out(view, sight, progress, &stages, out, ways) {
-            ways.push(finish(view, &sight, progress, Exit::Spread { out }));
+        for (packet, progress) in go_out(view, sight, through, progress, stages, out, ways) {
+            ways.push(finish(view, &Sight { packet: &packet, ..*sight }, progress, Exit::Spread { out }));
         }
     }
 }
 
-/// Looks up the route, and goes out by every next hop of every route that may be found.
-pub(super) fn by_routes(
+/// Looks up the route: every next hop of every route that may be found.
+pub(super) fn next_hops(
     view: &View<'_>,
     sight: &Sight<'_>,
     progress: &Progress,
-    stages: &[(Stage, &[Hook])],
     ways: &mut Vec<Way>,
-) {
+) -> Vec<(NextHop, Progress)> {
     let findings = lookup(view, sight.node, Asked::forward(sight.packet, sight.incoming));
     if findings.all.is_empty() {
-        ways.push(progress.stop(End::Uncertain(findings.stuck)));
+        ways.push(progress.stop(sight.packet, End::Uncertain(findings.stuck)));
     }
+    let mut ways_on = Vec::new();
     for found in findings.all {
         let hops = match &found.outcome {
             Outcome::Send(hops) => hops.clone(),
             Outcome::Blackhole => {
-                ways.push(progress.stop(End::Blackhole(found)));
+                ways.push(progress.stop(sight.packet, End::Blackhole(found)));
                 continue;
             }
             Outcome::Unreachable => {
-                ways.push(progress.stop(End::Unreachable(found)));
+                ways.push(progress.stop(sight.packet, End::Unreachable(found)));
                 continue;
             }
             Outcome::NoRoute => {
-                ways.push(progress.stop(End::NoRoute));
+                ways.push(progress.stop(sight.packet, End::NoRoute));
                 continue;
             }
         };
-        for NextHop { interface: out, via } in hops {
-            let hop = Some(NextHop { interface: out, via });
+        for hop in hops {
             let mut progress = progress.clone();
-            progress.note(Decision::Routed { found: found.clone(), hop });
-            if let Some((sight, progress)) = go_out(view, sight, progress, stages, out, ways) {
-                let next_hop = via.unwrap_or(sight.packet.dst);
-                ways.push(finish(view, &sight, progress, Exit::Put { out, next_hop }));
-            }
+            progress.note(Decision::Routed { found: found.clone(), hop: Some(hop) });
+            ways_on.push((hop, progress));
         }
     }
+    ways_on
 }
 
-/// Passes the lists between routing and an out-interface, and checks that the interface can send it at all.
-fn go_out<'a>(
+/// Passes the lists between routing and an out-interface, is translated, and checks that the interface can send it at
+/// all.
+pub(super) fn go_out(
     view: &View<'_>,
-    sight: &Sight<'a>,
+    sight: &Sight<'_>,
+    through: Through<'_>,
     mut progress: Progress,
     stages: &[(Stage, &[Hook])],
     out: InterfaceId,
     ways: &mut Vec<Way>,
-) -> Option<(Sight<'a>, Progress)> {
+) -> Vec<Form> {
     let sight = Sight { outgoing: Some(out), ..*sight };
     for (stage, hooks) in stages {
-        progress = pass(view, *stage, hooks, &sight, progress, ways)?;
-    }
-    let egress = &view.network.interface(out).egress;
-    progress = pass(view, Stage::Egress, egress, &sight, progress, ways)?;
-    match cannot_send(view, out, sight.packet) {
-        Some(end) => {
-            ways.push(progress.stop(end));
-            None
+        match pass(view, *stage, hooks, &sight, progress, ways) {
+            Some(passed) => progress = passed,
+            None => return Vec::new(),
         }
-        None => Some((sight, progress)),
     }
+    let Through { course, peers } = through;
+    let hooks = &view.network.node(sight.node).translating.postrouting;
+    let spot = Spot { hooks, end: Translated::Source, lender: Some(out), peers };
+    let mut left = Vec::new();
+    for (packet, progress) in forms(view, &spot, &sight, course, progress, ways) {
+        let sight = Sight { packet: &packet, ..sight };
+        let egress = &view.network.interface(out).egress;
+        let Some(progress) = pass(view, Stage::Egress, egress, &sight, progress, ways) else { continue };
+        match cannot_send(view, out, &packet) {
+            Some(end) => ways.push(progress.stop(&packet, end)),
+            None => left.push((packet, progress)),
+        }
+    }
+    left
 }
 
 /// Why an interface cannot send a packet, if so.

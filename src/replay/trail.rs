@@ -5,6 +5,7 @@ use super::put::Reason;
 use super::route::{Found, SourceCheck};
 use super::state::Hit;
 use crate::header::Packet;
+use crate::model::translation::End as TranslatedEnd;
 use crate::model::{InterfaceId, NextHop, NodeId, SegmentId, Stage, State, UnknownId};
 
 /// Where a packet is.
@@ -37,6 +38,15 @@ pub enum Decision {
         /// Whether the node has no list at all for this stage, as a node without a policy.
         none_at_all: bool,
     },
+    /// A rule translates it.
+    Translated {
+        /// What decided.
+        judgement: Judgement,
+        /// Which end becomes another.
+        end: TranslatedEnd,
+    },
+    /// It may be that no rule translates it, if these are not what they may be.
+    Untranslated(Vec<UnknownId>),
     /// It belongs to an open connection.
     Connection(Hit),
     /// Its source was checked against the way back.
@@ -78,7 +88,10 @@ impl Decision {
     /// The unknowns that the decision hangs on; empty if it is certain.
     pub fn uncertain(&self) -> Vec<UnknownId> {
         match self {
-            Decision::Judged { judgement, .. } => judgement.uncertain.clone(),
+            Decision::Judged { judgement, .. } | Decision::Translated { judgement, .. } => {
+                judgement.uncertain.clone()
+            }
+            Decision::Untranslated(why) => why.clone(),
             Decision::Source { check, .. } => {
                 let back = check.back.iter().flat_map(|back| back.uncertain.clone());
                 back.chain(check.doubt).collect()

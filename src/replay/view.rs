@@ -1,6 +1,7 @@
 //! A network as one reading sees it, with the question that is asked of it.
 
 use super::Question;
+use super::translate::Values;
 use crate::claim::Door;
 use crate::header::Family;
 use crate::model::{Assumption, Existence, FilterId, InterfaceId, Network, NodeId, Reading, SegmentId};
@@ -20,6 +21,8 @@ pub struct View<'a> {
     /// Whether the doors of [`Question::cut`] are closed. They are for packets that count, and open for those
     /// that only open connections (SEMANTICS.md section 6, `only-via`: sessions kept).
     pub doors_closed: bool,
+    /// What translations choose from that are free to choose; `None` is a choice that stands for the others.
+    pub values: Option<Values>,
     // Of a large network a walk meets few nodes, so these are found out when they are asked for.
     tracks: Vec<OnceCell<bool>>,
     rejects: Vec<OnceCell<bool>>,
@@ -29,13 +32,32 @@ impl<'a> View<'a> {
     /// The network in a reading, with open doors.
     pub fn new(network: &'a Network, reading: Reading, question: &'a Question) -> View<'a> {
         let unknown = vec![OnceCell::new(); network.nodes.len()];
-        View { network, reading, question, doors_closed: false, tracks: unknown.clone(), rejects: unknown }
+        View {
+            network,
+            reading,
+            question,
+            doors_closed: false,
+            values: None,
+            tracks: unknown.clone(),
+            rejects: unknown,
+        }
     }
 
     /// The same with the doors closed or open.
     pub fn with_doors_closed(mut self, closed: bool) -> View<'a> {
         self.doors_closed = closed;
         self
+    }
+
+    /// The same, with translations that choose from these values.
+    pub fn choosing(mut self, values: Values) -> View<'a> {
+        self.values = Some(values);
+        self
+    }
+
+    /// Whether a node translates addresses at all.
+    pub fn translates(&self, node: NodeId) -> bool {
+        !self.network.node(node).translating.is_empty()
     }
 
     /// Whether everything that could happen is asked for.

@@ -1,10 +1,11 @@
 //! Replaying an ordered list of sends, with the connection tables carried from one to the next.
 
-use super::follow::{Follow, Source};
+use super::follow::{Follow, Opened, Source};
 use super::reflect::Answer;
 use super::state::Tables;
 use super::step::Timing;
 use super::trail::{Branch, End, Place};
+use super::translate::Values;
 use super::view::View;
 use super::{Foothold, Question, Stance};
 use crate::header::Packet;
@@ -34,14 +35,14 @@ pub struct Crossing {
     pub sender: Option<InterfaceId>,
     /// The interface that received it; `None` at the end of the way.
     pub receiver: Option<InterfaceId>,
-    /// The destination that the packet has from here on, if source routing changed it.
-    pub new_destination: Option<std::net::IpAddr>,
+    /// What the packet is from here on, if its last device has changed it.
+    pub becomes: Option<Packet>,
 }
 
 impl Crossing {
     /// From one interface to another, with nothing changed.
     pub fn plain(segment: SegmentId, sender: Option<InterfaceId>, receiver: Option<InterfaceId>) -> Crossing {
-        Crossing { segment, sender, receiver, new_destination: None }
+        Crossing { segment, sender, receiver, becomes: None }
     }
 }
 
@@ -102,7 +103,11 @@ pub fn walk(network: &Network, reading: Reading, question: &Question, sends: &[S
     let mut others = Stirred::default();
     let mut legs = Vec::new();
     for (number, send) in sends.iter().enumerate() {
-        let open = View::new(network, reading, question);
+        let whole = || match named(send) {
+            Some(values) => View::new(network, reading, question).choosing(values),
+            None => View::new(network, reading, question),
+        };
+        let open = whole();
         let by_foothold = may_send(&open, &question.footholds, &counting, send);
         let counts = by_foothold && is_spoken_of(question, &counting, send);
         let sent = by_foothold
@@ -125,7 +130,7 @@ pub fn walk(network: &Network, reading: Reading, question: &Question, sends: &[S
             let mut opened = follow.opened;
             if view.doors_closed && !question.cut.is_empty() {
                 // Connections are opened as if the doors were not closed (SEMANTICS.md section 6, `only-via`).
-                let whole = View::new(network, reading, question);
+                let whole = whole();
                 let mut opening = Follow::new(&whole, &tables, Timing::Fixed, &send.path);
                 opening.start(start(&whole), &send.packet);
                 if !opening.opened.is_empty() && number + 1 < sends.len() {
@@ -137,8 +142,8 @@ pub fn walk(network: &Network, reading: Reading, question: &Question, sends: &[S
             stirred.segments.extend(follow.undescribed);
             stirred.nodes.extend(follow.outsiders);
             stirred.answers.extend(follow.answers);
-            for (node, packet) in opened {
-                if tables.open(node, &packet, number) {
+            for Opened { node, came, went } in opened {
+                if tables.open(node, &came, &went, number) {
                     leg.opened.push(node);
                 }
             }
@@ -148,6 +153,12 @@ pub fn walk(network: &Network, reading: Reading, question: &Question, sends: &[S
         legs.push(leg);
     }
     Walked { legs }
+}
+
+/// The values that a named way holds, so that a translation on it may choose them.
+fn named(send: &Send) -> Option<Values> {
+    let named: Vec<Packet> = send.path.iter().filter_map(|crossing| crossing.becomes).collect();
+    (!named.is_empty()).then(|| Values::of(named.iter().chain([&send.packet])))
 }
 
 /// Whether one of these footholds, or somebody whom earlier packets stirred up, can make this send.

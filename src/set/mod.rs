@@ -33,6 +33,7 @@ mod node;
 mod ops;
 mod project;
 mod reverse;
+mod rewrite;
 mod sample;
 mod space;
 

@@ -155,7 +155,8 @@ fn always_arrives(judge: &Judge<'_>, from: NodeId, to: NodeId, request: &Packet,
     let Some(leg) = walked.legs.first() else { return false };
     !leg.branches.is_empty()
         && leg.branches.iter().all(|branch| {
-            let one = Send { path: super::schedule::crossings(judge.network, branch), ..ask.clone() };
+            let one =
+                Send { path: super::schedule::crossings(judge.network, request, branch), ..ask.clone() };
             let answer = Send { origin: replay::Origin::Honest(to), packet: *reply, path: Vec::new() };
             let walked = replay::walk(judge.network, Reading::Must, &question, &[one, answer]);
             let back = walked.legs.get(1).map(|leg| leg.branches.as_slice()).unwrap_or_default();

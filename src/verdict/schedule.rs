@@ -2,6 +2,7 @@
 
 use crate::claim::Door;
 use crate::engine::{Journey, Origin, Place, Query, Witness};
+use crate::header::Packet;
 use crate::model::{Existence, InterfaceId, Network, NodeId, Role, SegmentId};
 use crate::replay::{self, Branch, Crossing, Foothold, Question, Send, Stance};
 
@@ -81,7 +82,7 @@ fn origin(network: &Network, origin: Origin) -> replay::Origin {
 }
 
 /// The crossings of a way that was walked.
-pub(super) fn crossings(network: &Network, way: &Branch) -> Vec<Crossing> {
+pub(super) fn crossings(network: &Network, sent: &Packet, way: &Branch) -> Vec<Crossing> {
     let segment_of = |interface: InterfaceId| network.interface(interface).segment;
     let nodes: Vec<_> = way.hops.iter().filter(|hop| matches!(hop.place, replay::Place::Node(_))).collect();
     let mut crossings = Vec::new();
@@ -89,7 +90,9 @@ pub(super) fn crossings(network: &Network, way: &Branch) -> Vec<Crossing> {
         let Some(sends) = hop.outgoing else { continue };
         let Some(segment) = segment_of(sends) else { continue };
         let receiver = nodes.get(index + 1).and_then(|next| next.incoming);
-        crossings.push(Crossing::plain(segment, Some(sends), receiver));
+        let before = if index == 0 { *sent } else { nodes[index - 1].packet };
+        let becomes = (hop.packet != before).then_some(hop.packet);
+        crossings.push(Crossing { becomes, ..Crossing::plain(segment, Some(sends), receiver) });
     }
     crossings
 }
@@ -119,7 +122,9 @@ fn path(network: &Network, journey: &Journey) -> Vec<Crossing> {
             Some(*own)
         }
     };
-    let mut crossings = vec![Crossing::plain(first, sender, journey.hops.first().map(|hop| hop.receiver))];
+    let becomes = |came: &Packet, went: &Packet| (went != came).then_some(*went);
+    let begin = Crossing::plain(first, sender, journey.hops.first().map(|hop| hop.receiver));
+    let mut crossings = vec![Crossing { becomes: becomes(&journey.packet, &journey.went), ..begin }];
     for (index, hop) in journey.hops.iter().enumerate() {
         let Some(sends) = hop.sends else { continue };
         let Some(segment) = segment_of(sends) else { return Vec::new() };
@@ -127,7 +132,8 @@ fn path(network: &Network, journey: &Journey) -> Vec<Crossing> {
         if next.is_some_and(|receiver| segment_of(receiver) != Some(segment)) {
             return Vec::new();
         }
-        crossings.push(Crossing::plain(segment, Some(sends), next));
+        let becomes = becomes(&hop.came, &hop.went);
+        crossings.push(Crossing { becomes, ..Crossing::plain(segment, Some(sends), next) });
     }
     crossings
 }

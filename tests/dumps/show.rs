@@ -78,6 +78,7 @@ fn word(action: Action, filter: &Filter, unknowns: &[Unknown]) -> String {
         Action::Goto(chain) => format!("goto {}", name(chain)),
         Action::Return => "return".to_owned(),
         Action::Continue => "continue".to_owned(),
+        Action::Translate(index) => format!("translate {:?}", filter.translations[index].to),
         Action::Unknown(id) => format!("unknown ({})", unknowns[id.index()].what),
     }
 }

@@ -21,6 +21,7 @@ use isoaudit::replay::{Foothold, Place, Question, Reached, Stance};
 use support::compare::{MAX_UNIVERSE, between, both, differences, naive, places, shrink};
 use support::random::{Case, case};
 use support::row::{between_nodes, row};
+use support::translating::translating_case;
 use support::universe::universe;
 
 /// What the engine says of a question, as the interpreter says it.
@@ -152,6 +153,33 @@ fn the_engine_and_the_interpreter_agree() {
         compared += universe(&case.network, &case.question).len();
         let found = differences(&case, &engine);
         if let Some(first) = found.first() {
+            println!("seed {seed}: {first:?}");
+            let small = shrink(case.clone(), |smaller| !differences(smaller, &engine).is_empty());
+            let left = differences(&small, &engine);
+            panic!("seed {seed}: {first:?}\nshrunk: {small:#?}\nthere: {left:?}");
+        }
+    }
+    assert!(compared > 0, "no packet was compared");
+    println!("{compared} packets");
+}
+
+/// Cases with nodes that translate, with their seeds.
+fn translating_cases(default: u64) -> impl Iterator<Item = (u64, Case)> {
+    let all = (setting("ISOAUDIT_ORACLE_SEED", 0)..).map(|seed| (seed, translating_case(seed)));
+    let small = all.filter(|(_, case)| {
+        case.network.translates() && universe(&case.network, &case.question).len() <= MAX_UNIVERSE
+    });
+    small.take(setting("ISOAUDIT_ORACLE_NETWORKS", default) as usize)
+}
+
+#[test]
+fn the_engine_and_the_interpreter_agree_about_translations() {
+    let mut compared = 0;
+    for (seed, case) in translating_cases(60) {
+        compared += universe(&case.network, &case.question).len();
+        let found = differences(&case, &engine);
+        if let Some(first) = found.first() {
+            println!("seed {seed}: {first:?}");
             let small = shrink(case.clone(), |smaller| !differences(smaller, &engine).is_empty());
             let left = differences(&small, &engine);
             panic!("seed {seed}: {first:?}\nshrunk: {small:#?}\nthere: {left:?}");

@@ -102,7 +102,7 @@ pub(crate) fn between(
 fn asks_state(network: &Network, node: NodeId) -> bool {
     let filters = network.hooks(node).into_iter().map(|hook| network.filter(hook.filter));
     let rules = filters.flat_map(|filter| &filter.chains).flat_map(|chain| &chain.rules);
-    rules.flat_map(|rule| &rule.matches).any(is_about_state)
+    rules.flat_map(|rule| &rule.matches).any(is_about_state) || !network.node(node).translating.is_empty()
 }
 
 fn is_about_state(one: &Match) -> bool {
@@ -172,6 +172,12 @@ fn cuts(case: &Case) -> Vec<Case> {
         }
         if !old.output.is_empty() {
             cut(&|c| c.network.nodes[node].output.clear());
+        }
+        if !old.translating.is_empty() {
+            cut(&|c| c.network.nodes[node].translating.prerouting.clear());
+            cut(&|c| c.network.nodes[node].translating.postrouting.clear());
+            cut(&|c| c.network.nodes[node].translating.input.clear());
+            cut(&|c| c.network.nodes[node].translating.output.clear());
         }
         for rule in 0..old.lookup.len() {
             cut(&|c| {

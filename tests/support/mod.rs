@@ -10,4 +10,5 @@ pub(crate) mod random;
 pub(crate) mod row;
 pub(crate) mod settle;
 pub(crate) mod text;
+pub(crate) mod translating;
 pub(crate) mod universe;

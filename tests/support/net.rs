@@ -79,6 +79,8 @@ impl Net {
             forwarding: [forwards, forwards],
             lookup: vec![lookup_rule(Lookup::Table(0))],
             tables: vec![Table { name: "main".to_owned(), routes: Vec::new() }],
+            prerouting: Vec::new(),
+            translating: Default::default(),
             input: Vec::new(),
             forward: Vec::new(),
             output: Vec::new(),
@@ -155,7 +157,7 @@ impl Net {
 
     pub(crate) fn filter(&mut self, tracks: bool, chains: Vec<Chain>) -> FilterId {
         let name = format!("filter{}", self.network.filters.len());
-        self.network.filters.push(Filter { name, span: nowhere(), chains, tracks });
+        self.network.filters.push(Filter { name, span: nowhere(), chains, translations: Vec::new(), tracks });
         FilterId::at(self.network.filters.len() - 1)
     }
 
@@ -164,6 +166,7 @@ impl Net {
         let hook = Hook { filter, chain: 0, family: None };
         let node = &mut self.network.nodes[node.index()];
         match stage {
+            Stage::Prerouting => node.prerouting.push(hook),
             Stage::Input => node.input.push(hook),
             Stage::Forward => node.forward.push(hook),
             Stage::Output => node.output.push(hook),
@@ -178,7 +181,9 @@ impl Net {
         match stage {
             Stage::Ingress => interface.ingress.push(hook),
             Stage::Egress => interface.egress.push(hook),
-            Stage::Input | Stage::Forward | Stage::Output => panic!("bind binds these"),
+            Stage::Prerouting | Stage::Input | Stage::Forward | Stage::Output => {
+                panic!("bind binds these")
+            }
         }
     }
 

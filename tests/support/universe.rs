@@ -6,7 +6,7 @@
 use isoaudit::header::{
     AddressRange, Family, Fragment, Packet, address_from_number, address_number, proto, tcp_flags,
 };
-use isoaudit::model::{Assumption, Match, Network, RouteAction, Service, Test};
+use isoaudit::model::{Assumption, Match, Network, NewAddress, RouteAction, Service, Test};
 use isoaudit::replay::{Place, Question, Stance};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,6 +14,8 @@ use std::net::IpAddr;
 /// Everything that conditions of a network ask.
 #[derive(Default)]
 struct Asked {
+    /// Ports that translations give.
+    given: Vec<(u16, u16)>,
     tests: Vec<Test>,
     services: Vec<Service>,
 }
@@ -21,6 +23,8 @@ struct Asked {
 impl Asked {
     fn of(network: &Network, question: &Question) -> Asked {
         let mut asked = Asked { services: question.services.clone(), ..Asked::default() };
+        let translations = network.filters.iter().flat_map(|filter| &filter.translations);
+        asked.given = translations.filter_map(|translation| translation.ports).collect();
         let chains = network.filters.iter().flat_map(|filter| &filter.chains);
         chains.flat_map(|chain| &chain.rules).for_each(|rule| asked.add(&rule.matches));
         asked
@@ -113,6 +117,12 @@ fn address_sets(network: &Network, question: &Question, family: Family) -> Vec<V
     sets.extend(asked.tests.into_iter().filter_map(|test| match test {
         Test::Source(ranges) | Test::Destination(ranges) => Some(ranges),
         _ => None,
+    }));
+    let translations = network.filters.iter().flat_map(|filter| &filter.translations);
+    sets.extend(translations.filter_map(|translation| match translation.to {
+        NewAddress::Range(range) => Some(vec![range]),
+        NewAddress::Prefix(net) => Some(vec![AddressRange::prefix(net)]),
+        NewAddress::Kept | NewAddress::Interface => None,
     }));
     let special: &[&[&str]] = match family {
         Family::V4 => &[&["0.0.0.0/8", "127.0.0.0/8"], &["224.0.0.0/4"], &["255.255.255.255/32"]],
@@ -223,6 +233,7 @@ fn ports(asked: &Asked) -> Vec<u16> {
         }
         _ => None,
     }));
+    sets.extend(asked.given.iter().map(|range| vec![*range]));
     for (low, high) in sets.iter().flatten() {
         starts.extend([*low, high.saturating_add(1)]);
     }

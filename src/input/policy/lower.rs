@@ -376,6 +376,7 @@ impl<N: Names> Work<'_, '_, N> {
             name: policy.name.value.to_owned(),
             span: policy.header,
             chains: self.chains.into(),
+            translations: Vec::new(),
             tracks,
         };
         Lowered { filter, ledger: self.ledger }

@@ -4,7 +4,7 @@
 //! node says of itself, because a device's own files beat the former and contradict the latter
 //! (SEMANTICS.md section 2.3).
 
-use crate::model::{Fact, Hook, UnknownId};
+use crate::model::{Fact, Hook, Translating, UnknownId};
 use crate::source::{Span, Spanned};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -96,12 +96,16 @@ pub struct NodeSpec {
     pub connected: [bool; 2],
     /// The rules of a dump, of both families; `None` derives them from the VRFs of the interfaces.
     pub lookup: Option<Vec<LookupRuleSpec>>,
+    /// Lists of what comes in, before it is translated and routed.
+    pub prerouting: Vec<Hook>,
     /// Lists before local delivery.
     pub input: Vec<Hook>,
     /// Lists between two interfaces.
     pub forward: Vec<Hook>,
     /// Lists for what it sends itself.
     pub output: Vec<Hook>,
+    /// What it makes of addresses and ports.
+    pub translating: Translating,
     /// What its own files show.
     pub dumped: DumpedFacts,
     /// Why it may rewrite, copy or divert packets in a way that nothing here describes, if it may. On *may* it
@@ -125,9 +129,11 @@ impl NodeSpec {
             routes: Vec::new(),
             connected: [true; 2],
             lookup: None,
+            prerouting: Vec::new(),
             input: Vec::new(),
             forward: Vec::new(),
             output: Vec::new(),
+            translating: Translating::default(),
             dumped: DumpedFacts::default(),
             havoc: None,
         }

@@ -101,6 +101,8 @@ impl Work {
             forwarding: [Fact::No; 2],
             lookup: Vec::new(),
             tables: Vec::new(),
+            prerouting: Vec::new(),
+            translating: crate::model::Translating::default(),
             input: Vec::new(),
             forward: Vec::new(),
             output: Vec::new(),

@@ -90,7 +90,8 @@ impl Lowering<'_> {
         let action = Action::Unknown(id);
         let rule = Rule { name: "1".to_owned(), span, matches: Vec::new(), action, opens: true };
         let chain = Chain { name: name.clone(), span, rules: vec![rule], policy: Some(Action::Accept) };
-        let filter = self.builder.add_filter(Filter { name, span, chains: vec![chain], tracks: false });
+        let filter = Filter { name, span, chains: vec![chain], translations: Vec::new(), tracks: false };
+        let filter = self.builder.add_filter(filter);
         for stage in stages {
             bind(node, *stage, Hook { filter, chain: 0, family });
         }
@@ -100,6 +101,7 @@ impl Lowering<'_> {
 /// Binds a chain to a stage of a node.
 fn bind(node: &mut NodeSpec, stage: Stage, hook: Hook) {
     match stage {
+        Stage::Prerouting => node.prerouting.push(hook),
         Stage::Input => node.input.push(hook),
         Stage::Forward => node.forward.push(hook),
         Stage::Output => node.output.push(hook),
