@@ -1,6 +1,8 @@
 //! Where packets that never arrive come to their end, and what ends them: the substance of "holds".
 
 use super::compiled::View;
+use super::look::{Look, LookKind};
+use super::passage::Course;
 use super::query::RuleRef;
 use super::rules::rule_sets;
 use super::run::Run;
@@ -78,6 +80,8 @@ impl Here<'_, '_, '_, '_> {
         let spec = network.node(self.node);
         let all = self.run.usable(self.view, self.receiver, self.run.received[self.receiver.index()]);
         let passed = self.stage(all, &network.interface(self.receiver).ingress, Stage::Ingress, None);
+        let passed = self.stage(passed, &spec.prerouting, Stage::Prerouting, None);
+        let passed = self.translated(passed);
         let plausible = self.view.plausible_sources(self.receiver);
         let spoofed = self.view.space.minus(passed, plausible);
         self.end(spoofed, EndedBy::Spoofed);
@@ -94,6 +98,13 @@ impl Here<'_, '_, '_, '_> {
             self.end(kept, EndedBy::NotForwarding);
         }
         self.routes(forwarded);
+    }
+
+    /// What new packets are as they are routed.
+    fn translated(&mut self, packets: Set) -> Set {
+        let new = LookKind::State(State::New);
+        let look = Look { kind: new, packets, course: Course::of(new) };
+        self.run.enter(self.view, look, packets, super::device::entry(self.node, self.receiver)).routed
     }
 
     fn routes(&mut self, packets: Set) {

@@ -52,25 +52,38 @@ pub fn round_trip(
     let mut view = compiled.view(pair.reading, cut, limits);
     let requests = requests(&mut view, &query, pair);
     // Both ends may open connections; of the tables only what concerns these packets matters.
-    let asked = view.tuples(requests);
-    let answered = view.space.reverse(asked);
-    let within = view.space.union(asked, answered);
+    let within = if compiled.translates_anywhere() {
+        // Nobody knows beforehand what they become.
+        Set::FULL
+    } else {
+        let asked = view.tuples(requests);
+        let answered = view.space.reverse(asked);
+        view.space.union(asked, answered)
+    };
     let openers = connections(&mut view, &query, limits, within).map_err(|cut_short| cut_short.1)?;
     let Some(first) = pick(&mut view, &query, requests) else { return Ok(RoundTrip::NoPacket) };
-    let arrived = follow(&mut view, &query, &openers, pair.from, pair.to, requests, limits)?;
+    let follower = Follower { query: &query, openers: &openers, limits };
+    let (from, to) = (pair.from, pair.to);
+    let arrived = follower.follow(&mut view, from, to, requests)?;
     if arrived.is_empty() {
         return Ok(RoundTrip::RequestLost(first));
     }
     let answers = answers(&mut view.space, arrived);
-    let back = follow(&mut view, &query, &openers, pair.to, pair.from, answers, limits)?;
+    let back = follower.follow(&mut view, to, from, answers)?;
     let asked = view.space.reverse(back);
-    let mut both = view.space.intersect(arrived, asked);
+    // Translated requests arrive as others.
+    let same = if compiled.translates_anywhere() { requests } else { arrived };
+    let mut both = view.space.intersect(same, asked);
     let mut found = Vec::new();
-    while found.len() < MOST_CANDIDATES {
+    for _ in 0..MOST_CANDIDATES {
         let Some(request) = pick(&mut view, &query, both) else { break };
-        let fitting = answer_to(&mut view, &request, back);
-        let Some(answer) = pick(&mut view, &query, fitting) else { break };
-        found.push((request, answer));
+        let answer = if compiled.translates_anywhere() {
+            follower.answer(&mut view, pair, &request)?
+        } else {
+            let fitting = answer_to(&mut view, &request, back);
+            pick(&mut view, &query, fitting)
+        };
+        found.extend(answer.map(|answer| (request, answer)));
         let like = like(&mut view.space, &request);
         both = view.space.minus(both, like);
     }
@@ -78,9 +91,13 @@ pub fn round_trip(
     if !found.is_empty() {
         return Ok(RoundTrip::Both(found));
     }
-    let Some(request) = pick(&mut view, &query, arrived) else { return Ok(RoundTrip::RequestLost(first)) };
-    let fitting = answer_to(&mut view, &request, answers);
-    Ok(match pick(&mut view, &query, fitting) {
+    let Some(request) = pick(&mut view, &query, same) else { return Ok(RoundTrip::RequestLost(first)) };
+    let sent = if compiled.translates_anywhere() {
+        follower.sent_back(&mut view, pair, &request)?.unwrap_or(Set::EMPTY)
+    } else {
+        answer_to(&mut view, &request, answers)
+    };
+    Ok(match pick(&mut view, &query, sent) {
         Some(answer) => RoundTrip::AnswerLost(request, answer),
         None => RoundTrip::RequestLost(first),
     })
@@ -152,20 +169,52 @@ fn like(space: &mut Space, packet: &Packet) -> Set {
     space.intersect(ends, service)
 }
 
-/// Which of these packets, sent by one node, are delivered to the other.
-fn follow(
-    view: &mut View<'_>,
-    query: &Query,
-    openers: &Run<'_, '_>,
-    from: NodeId,
-    to: NodeId,
-    packets: Set,
+/// Follows packets of one node to another, under connections that are open.
+struct Follower<'q, 'c, 'r> {
+    query: &'q Query,
+    openers: &'r Run<'q, 'c>,
     limits: Limits,
-) -> Result<Set, Stop> {
-    let mut run = Run::new(query, view.compiled.network, Colour::Counted, limits.steps);
-    run.connections.clone_from(&openers.connections);
-    run.originate(view, from, packets, false);
-    run.settle(view)?;
-    // On *may* other packets are about too: answers of routers, and what undescribed hosts send.
-    Ok(view.space.intersect(run.delivered[to.index()], packets))
+}
+
+impl Follower<'_, '_, '_> {
+    /// What these packets, sent by one node, are when they are delivered to the other.
+    fn follow(&self, view: &mut View<'_>, from: NodeId, to: NodeId, packets: Set) -> Result<Set, Stop> {
+        let compiled = view.compiled;
+        let mut run = Run::new(self.query, compiled.network, Colour::Counted, self.limits.steps);
+        run.take_tables(self.openers);
+        run.originate(view, from, packets, false);
+        run.settle(view)?;
+        let delivered = run.delivered[to.index()];
+        if compiled.translates_anywhere() {
+            return Ok(delivered);
+        }
+        // On *may* other packets are about too: answers of routers, and what undescribed hosts send.
+        Ok(view.space.intersect(delivered, packets))
+    }
+
+    /// What the other node sends back to one request, if that arrives.
+    fn sent_back(&self, view: &mut View<'_>, pair: &Pair<'_>, request: &Packet) -> Result<Option<Set>, Stop> {
+        let one = view.space.packet(request);
+        let arrived = self.follow(view, pair.from, pair.to, one)?;
+        let answers = answers(&mut view.space, arrived);
+        Ok((!answers.is_empty()).then_some(answers))
+    }
+
+    /// An answer to one request that comes back to who asked as an answer to it.
+    fn answer(&self, view: &mut View<'_>, pair: &Pair<'_>, request: &Packet) -> Result<Option<Packet>, Stop> {
+        let Some(mut answers) = self.sent_back(view, pair, request)? else { return Ok(None) };
+        let one = view.space.packet(request);
+        let wanted = view.space.reverse(one);
+        // A request that becomes one of several has several answers; the first that comes back will do.
+        for _ in 0..MOST_CANDIDATES {
+            let Some(answer) = pick(view, self.query, answers) else { break };
+            let sent = view.space.packet(&answer);
+            let back = self.follow(view, pair.to, pair.from, sent)?;
+            if !view.space.intersect(back, wanted).is_empty() {
+                return Ok(Some(answer));
+            }
+            answers = view.space.minus(answers, sent);
+        }
+        Ok(None)
+    }
 }

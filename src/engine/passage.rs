@@ -157,11 +157,14 @@ impl Run<'_, '_> {
                 let mut parts = Vec::new();
                 let mut sets = Vec::new();
                 for (rule, set) in view.translations(meeting).iter() {
-                    // What may be taken for one of no connection, too, is certain only where that makes no difference.
-                    if rule.is_some() && look.kind == LookKind::AnyFresh {
+                    let mut came = view.space.intersect(packets, *set);
+                    // What may be of no connection, too, is certain only where that makes no difference.
+                    if look.kind == LookKind::AnyFresh {
+                        came = view.fixed(came, *rule);
+                        parts.push((None, came));
+                        sets.push(came);
                         continue;
                     }
-                    let came = view.space.intersect(packets, *set);
                     parts.push((*rule, came));
                     sets.push(view.image(came, *rule, End::Destination));
                 }
@@ -210,10 +213,11 @@ impl Run<'_, '_> {
                 let parts = view.translations(Meeting { node, spot, incoming, outgoing });
                 let mut leaving = Vec::new();
                 for (rule, set) in parts.iter() {
-                    if rule.is_some() && look.kind == LookKind::AnyFresh {
+                    let here = view.space.intersect(routed, *set);
+                    if look.kind == LookKind::AnyFresh {
+                        leaving.push(Leaving::unchanged(view.fixed(here, *rule)));
                         continue;
                     }
-                    let here = view.space.intersect(routed, *set);
                     let set = view.image(here, *rule, End::Source);
                     leaving.push(Leaving { set, rule: *rule });
                 }
@@ -248,7 +252,8 @@ impl Run<'_, '_> {
         (came, routed): (Set, Set),
         leaving: Leaving,
     ) -> Option<usize> {
-        if !view.compiled.translates(entry.node) || look.course == Course::Plain {
+        let as_it_is = look.course == Course::Plain || look.kind == LookKind::AnyFresh;
+        if as_it_is || !view.compiled.translates(entry.node) {
             return None;
         }
         self.changes.push(Change { entry, course: look.course, rule: leaving.rule, came, routed });

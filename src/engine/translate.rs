@@ -143,6 +143,23 @@ impl View<'_> {
         self.space.intersect(before, domain)
     }
 
+    /// Those packets that a translation may leave as they are.
+    pub(super) fn fixed(&mut self, packets: Set, applied: Option<Applied>) -> Set {
+        let Some(applied) = applied else { return packets };
+        let translation = self.translation(applied);
+        let there = match translation.to {
+            NewAddress::Kept => Set::FULL,
+            NewAddress::Prefix(net) => self.space.prefix(side(translation.end), net),
+            NewAddress::Range(_) | NewAddress::Interface => self.new_addresses(&translation, applied.lender),
+        };
+        let packets = self.space.intersect(packets, there);
+        let within = self.port_range(&translation);
+        let with_ports = self.compiled.common.with_ports;
+        let (ported, others) = self.part(packets, with_ports);
+        let ported = self.space.intersect(ported, within);
+        self.space.union(ported, others)
+    }
+
     /// On *may* a device that translates may give any new connection another source port: that which it has may be taken
     /// behind a translation (`nf_nat_l4proto_unique_tuple`).
     fn image_kept(&mut self, packets: Set, end: End) -> Set {

@@ -403,6 +403,8 @@ pub enum Target {
     /// One of these.
     Range(AddressRange),
     /// One of a prefix.
+    Pool(IpNet),
+    /// The old address with this prefix in place of its first bits.
     Prefix(IpNet),
     /// That of the out-interface (masquerading).
     Interface,

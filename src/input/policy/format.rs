@@ -305,7 +305,8 @@ fn translation_end(translation: &Translation<'_>) -> String {
     let _ = match translation.target.value {
         Target::Range(range) if range.low == range.high => write!(text, "{}", range.low),
         Target::Range(range) => write!(text, "{}-{}", range.low, range.high),
-        Target::Prefix(net) => write!(text, "{net}"),
+        Target::Pool(net) => write!(text, "{net}"),
+        Target::Prefix(net) => write!(text, "prefix {net}"),
         Target::Interface => write!(text, "interface"),
         Target::Bad => Ok(()),
     };

@@ -44,5 +44,5 @@ pub use format::format;
 pub use list::check_list;
 pub use lower::{Lowered, Lowerer, Part, filters_output};
 pub use names::Names;
-pub use nat::{Touched, Translations, nats_without_policy};
+pub use nat::{DESTINATIONS, SOURCES, nats_without_policy};
 pub use parse::parse;

@@ -1,219 +1,254 @@
-//! Translations: which packets they may touch. What they make of those is not decided, and of all others it is certain
-//! that they pass unchanged.
+//! From the translations of a policy to the filter that a node translates with.
 //!
-//! A translation touches three kinds of packets: those that fit its rule; those that may belong to a binding which such
-//! a packet has made, so that they are translated back (to the address of an `snat`, from that of a `dnat`); and
-//! ICMP errors, since each may quote a packet of a binding. Bindings follow connections, so what of a rule asks for flags
-//! or states says nothing about later packets and is left out. Where it cannot be said of a packet, the packet is
-//! touched: the conditions here are m⁺ of SEMANTICS.md section 4.2.
-//!
-//! A packet that fits no rule may still be hindered by the binding of another one with the very same ends and ports.
-//! Nobody but its sender makes such a binding, so that the time is the sender's choice.
+//! The filter has two chains: the `dnat` rules, which are asked of packets that come in, before they are routed; and the
+//! `snat` rules, which are asked of packets that leave, the node's own among them (SEMANTICS.md section 3.1). Only the
+//! first packet of a connection is asked; all that follow it become what it has become.
 
-use super::ast::{ClauseKind, File, Nat, Side, Target, Translation};
-use super::lower::{Lowerer, Part};
+use super::ast::{ClauseKind, File, Nat, Policy, Side, Target, Translation as Written, Verb};
+use super::lower::Lowerer;
 use super::meaning::{Direction, Meaning};
 use super::names::Names;
-use super::resolve::{Resolver, Topic, resolver};
+use super::resolve::{Resolver, Topic, resolver, says_self};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::header::{AddressRange, proto};
-use crate::model::{Match, Service, Test, Unknown};
+use crate::header::proto;
+use crate::model::translation::End;
+use crate::model::{Action, Chain, Filter, Match, NewAddress, Rule, Service, Test, Translation};
 use crate::source::Span;
 
-/// What is known of a node with translations.
-#[derive(Debug, Clone)]
-pub struct Translations {
-    /// What reports call them: `nat NAME`.
-    pub name: String,
-    /// That it is not known what they do.
-    pub unknown: Unknown,
-    /// What they may touch, by the position of [`Part`]: packets that fulfil all conditions of one entry.
-    pub touched: [Vec<Touched>; 3],
-}
+/// The position of the chain of destinations in the filter of translations.
+pub const DESTINATIONS: usize = 0;
+/// The position of the chain of sources.
+pub const SOURCES: usize = 1;
 
-/// Packets that one translation may touch.
-#[derive(Debug, Clone)]
-pub struct Touched {
-    /// All of these hold for them.
-    pub matches: Vec<Match>,
-    /// The translation.
-    pub span: Span,
-}
-
-/// The clauses of a translation, looked up.
+/// What the clauses of a translation ask.
 struct Clauses {
     from: Meaning,
     to: Meaning,
-    incoming: Meaning,
-    outgoing: Meaning,
+    from_span: Span,
+    to_span: Span,
+    says_self: [bool; 2],
+    /// Conditions on everything but the two ends.
+    others: Vec<Match>,
     service: Option<Meaning>,
+    /// Where it asks for the way out.
+    outgoing: Option<Span>,
 }
 
 impl<N: Names> Lowerer<'_, '_, N> {
-    /// What is known of a node with these translations; `None` if there are none in the file, or they are empty.
-    pub fn translations(&mut self, name: &str, diagnostics: &mut Diagnostics) -> Option<Translations> {
+    /// The filter that nodes of this policy translate with; `None` if there are no translations in the file, or it has
+    /// none of this name.
+    pub fn translations(&mut self, name: &str, diagnostics: &mut Diagnostics) -> Option<Filter> {
         let nat = self.file.nat(name)?;
-        let mut resolver = resolver(self.names, &self.definitions, diagnostics, nat.name.value);
-        let mut touched = Part::ALL.map(|_| Vec::new());
-        for translation in &nat.translations {
-            let clauses = look_up(translation, &mut resolver);
-            check_target(translation, clauses.service.as_ref(), &mut resolver);
-            for part in Part::ALL {
-                let here: &mut Vec<Touched> = &mut touched[part.position()];
-                let all = [fitting(translation, &clauses, part), Some(returning(translation, &clauses))];
-                let touches = |matches| Touched { matches, span: translation.span };
-                here.extend(all.into_iter().flatten().map(touches));
-            }
+        if let Some(policy) = self.file.policy(name) {
+            check_policy(policy, nat, diagnostics);
         }
-        let first = nat.translations.first()?;
-        for here in &mut touched {
-            let errors = Match { test: Test::Service(icmp_errors()), negated: false, span: first.span };
-            here.push(Touched { matches: vec![errors], span: first.span });
-        }
-        let unknown = Unknown {
-            what: "translation at this node is not understood".to_owned(),
-            span: Some(first.span),
-            settle: format!("leave `nat {}` out if the device does not translate", nat.name.value),
+        let resolver = resolver(self.names, &self.definitions, diagnostics, nat.name.value);
+        let chain = |name: &str| Chain {
+            name: name.to_owned(),
+            span: nat.header,
+            rules: Vec::new(),
+            policy: Some(Action::Accept),
         };
-        Some(Translations { name: format!("nat {}", nat.name.value), unknown, touched })
-    }
-}
-
-/// What the clauses mean. One that was reported counts as one that everything fits.
-fn look_up<N: Names>(translation: &Translation<'_>, resolver: &mut Resolver<'_, '_, N>) -> Clauses {
-    let all = || Meaning::All;
-    let mut found = Clauses { from: all(), to: all(), incoming: all(), outgoing: all(), service: None };
-    for clause in &translation.clauses {
-        let mut term = |term, topic| resolver.term(term, topic);
-        match &clause.kind {
-            ClauseKind::From(places) => found.from = term(places, Topic::Places).unwrap_or(Meaning::All),
-            ClauseKind::To(places) => found.to = term(places, Topic::Places).unwrap_or(Meaning::All),
-            ClauseKind::In(names) => {
-                found.incoming = term(names, Topic::Interfaces).unwrap_or(Meaning::All);
-            }
-            ClauseKind::Out(names) => {
-                found.outgoing = term(names, Topic::Interfaces).unwrap_or(Meaning::All);
-            }
-            ClauseKind::Service(services) => found.service = term(services, Topic::Services),
-            ClauseKind::Vrf(name) => {
-                // Whether it came in by the VRF makes fewer packets fit; that is not used.
-                resolver.vrf(*name);
-            }
-            ClauseKind::State(_)
-            | ClauseKind::Flags(_)
-            | ClauseKind::Stateless
-            | ClauseKind::Until(_)
-            | ClauseKind::Log
-            | ClauseKind::Comment(_) => {}
+        let chains = vec![chain("dnat"), chain("snat")];
+        let mut work = Work { resolver, chains, translations: Vec::new() };
+        for (number, written) in nat.translations.iter().enumerate() {
+            work.translation(number + 1, written);
         }
-    }
-    found
-}
-
-/// The conditions of packets that may fit the rule itself in a part of the walk; `None` if none does there.
-///
-/// A destination is translated before the packet is routed, so that where it goes out says nothing; a source when it
-/// goes out (SEMANTICS.md section 3.1). The device's own packets came in nowhere, and whether that keeps them from fitting
-/// is not relied on.
-fn fitting(translation: &Translation<'_>, clauses: &Clauses, part: Part) -> Option<Vec<Match>> {
-    let source = translation.side == Side::Source;
-    if source && part == Part::Input {
-        return None;
-    }
-    let span = translation.span;
-    let mut matches = Vec::new();
-    let mut ask = |meaning: Meaning, direction: Direction| {
-        let sees_interface = match direction {
-            Direction::From => part != Part::Output,
-            Direction::To => source,
-        };
-        if meaning.asks_for_interfaces() && !sees_interface {
-            return Some(());
-        }
-        if meaning == Meaning::Nothing {
+        let Work { chains, translations, .. } = work;
+        if translations.is_empty() {
             return None;
         }
-        meaning.matches(direction, span, &mut matches);
-        Some(())
-    };
-    ask(clauses.from.settled(part == Part::Output), Direction::From)?;
-    ask(clauses.to.settled(part == Part::Input), Direction::To)?;
-    ask(clauses.incoming.clone(), Direction::From)?;
-    ask(clauses.outgoing.clone(), Direction::To)?;
-    ask(clauses.service.clone().unwrap_or(Meaning::All), Direction::To)?;
-    if let Some(range) = target(translation).first() {
-        matches.push(Match { test: Test::Family(range.family()), negated: false, span });
+        let name = format!("nat {}", nat.name.value);
+        Some(Filter { name, span: nat.header, chains, translations, tracks: true })
     }
-    Some(matches)
 }
 
-/// The conditions of packets that may be translated back: whatever comes to the address of an `snat`, from anybody; and
-/// what comes from that of a `dnat`, where the rule tells protocols and ports from those.
-fn returning(translation: &Translation<'_>, clauses: &Clauses) -> Vec<Match> {
-    let one = |test| Match { test, negated: false, span: translation.span };
-    match (translation.side, translation.target.value) {
-        (_, Target::Bad) => Vec::new(),
-        (_, Target::Interface) => vec![one(Test::DestinationIsOwn)],
-        (Side::Source, Target::Range(_) | Target::Prefix(_)) => {
-            vec![one(Test::Destination(target(translation)))]
+/// A rule that opens no connection lets packets pass whose answers nobody could translate back.
+fn check_policy(policy: &Policy<'_>, nat: &Nat<'_>, diagnostics: &mut Diagnostics) {
+    let is_stateless = |kind: &ClauseKind<'_>| matches!(kind, ClauseKind::Stateless);
+    for rule in policy.rules.iter().filter(|rule| rule.verb.value == Verb::Allow) {
+        let Some(clause) = rule.clauses.iter().find(|clause| is_stateless(&clause.kind)) else { continue };
+        let message = format!("rule `{}` is stateless on a device that translates", rule.name.value);
+        let diagnostic = Diagnostic::error(Code::Policy, clause.span, message)
+            .also(nat.header, "the translations")
+            .help("leave `stateless` out: what is translated has a connection, or its answers would be lost");
+        diagnostics.push(diagnostic);
+    }
+}
+
+struct Work<'r, 'a, N> {
+    resolver: Resolver<'r, 'a, N>,
+    chains: Vec<Chain>,
+    translations: Vec<Translation>,
+}
+
+impl<N: Names> Work<'_, '_, N> {
+    fn error(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.resolver.diagnostics.push(Diagnostic::error(Code::Policy, span, message).help(help));
+    }
+
+    fn translation(&mut self, number: usize, written: &Written<'_>) {
+        let Some(clauses) = self.clauses(written) else { return };
+        self.check_target(written, clauses.service.as_ref());
+        let (end, chain) = match written.side {
+            Side::Source => (End::Source, SOURCES),
+            Side::Destination => (End::Destination, DESTINATIONS),
+        };
+        if let (End::Destination, Some(span)) = (end, clauses.outgoing) {
+            let message = "a `dnat` is made before the packet is routed, and cannot know where it goes out";
+            return self.error(span, message, "write the addresses that the packet is sent to");
         }
-        (Side::Destination, Target::Range(_) | Target::Prefix(_)) => {
-            let mut matches = vec![one(Test::Source(target(translation)))];
-            let Some(Meaning::Services(services)) = &clauses.service else { return matches };
-            let protocols: Option<Vec<(u8, u8)>> =
-                services.iter().map(|service| service.protocol.map(|number| (number, number))).collect();
-            matches.extend(protocols.map(|protocols| one(Test::Protocol(protocols))));
-            if services.iter().all(has_ports) {
-                let ports = match translation.port {
-                    Some(port) => vec![port.value],
-                    None => services.iter().map(|service| service.ports).collect(),
-                };
-                matches.push(one(Test::SourcePort(ports)));
+        let to = match written.target.value {
+            Target::Range(range) => NewAddress::Range(range),
+            Target::Pool(net) => NewAddress::Range(crate::header::AddressRange::prefix(net)),
+            Target::Prefix(net) => NewAddress::Prefix(net),
+            Target::Interface => NewAddress::Interface,
+            Target::Bad => return,
+        };
+        let ports = written.port.map(|port| port.value);
+        let span = written.span;
+        self.translations.push(Translation { end, to, ports, random: false, span });
+        let action = Action::Translate(self.translations.len() - 1);
+        for matches in places(end, &clauses, span) {
+            let mut matches = matches;
+            matches.extend(clauses.others.iter().cloned());
+            let family = match to {
+                NewAddress::Range(range) => Some(range.family()),
+                NewAddress::Prefix(net) => Some(crate::header::Family::of(net.addr())),
+                NewAddress::Kept | NewAddress::Interface => None,
+            };
+            let of_family = |family| Match { test: Test::Family(family), negated: false, span };
+            matches.extend(family.map(of_family));
+            let name = number.to_string();
+            self.chains[chain].rules.push(Rule { name, span, matches, action, opens: true });
+        }
+    }
+
+    /// Looks up the clauses; `None` if one of them cannot be used, which was reported.
+    fn clauses(&mut self, written: &Written<'_>) -> Option<Clauses> {
+        let mut found = Clauses {
+            from: Meaning::All,
+            to: Meaning::All,
+            from_span: written.span,
+            to_span: written.span,
+            says_self: [false; 2],
+            others: Vec::new(),
+            service: None,
+            outgoing: None,
+        };
+        let mut complete = true;
+        for clause in &written.clauses {
+            complete &= self.clause(clause, &mut found).is_some();
+        }
+        complete.then_some(found)
+    }
+
+    fn clause(&mut self, clause: &super::ast::Clause<'_>, found: &mut Clauses) -> Option<()> {
+        let span = clause.span;
+        match &clause.kind {
+            ClauseKind::From(term) => {
+                (found.from, found.from_span) = (self.resolver.term(term, Topic::Places)?, term.span);
+                found.says_self[0] = says_self(term, self.resolver.definitions);
             }
-            matches
+            ClauseKind::To(term) => {
+                (found.to, found.to_span) = (self.resolver.term(term, Topic::Places)?, term.span);
+                found.says_self[1] = says_self(term, self.resolver.definitions);
+                found.outgoing = found.outgoing.or(found.to.asks_for_interfaces().then_some(term.span));
+            }
+            ClauseKind::In(term) => {
+                let meaning = self.resolver.term(term, Topic::Interfaces)?;
+                self.always(meaning, Direction::From, term.span, &mut found.others)?;
+            }
+            ClauseKind::Out(term) => {
+                let meaning = self.resolver.term(term, Topic::Interfaces)?;
+                found.outgoing = Some(term.span);
+                self.always(meaning, Direction::To, term.span, &mut found.others)?;
+            }
+            ClauseKind::Service(term) => {
+                let meaning = self.resolver.term(term, Topic::Services)?;
+                found.service = Some(meaning.clone());
+                self.always(meaning, Direction::To, term.span, &mut found.others)?;
+            }
+            ClauseKind::State(set) => {
+                let test = Test::State(set.states.clone());
+                found.others.push(Match { test, negated: set.negated, span: set.span });
+            }
+            ClauseKind::Flags(flags) => {
+                let test = Test::TcpFlags { mask: flags.mask, value: flags.value };
+                found.others.push(Match { test, negated: false, span: flags.span });
+            }
+            ClauseKind::Vrf(name) => {
+                let vrf = self.resolver.vrf(*name)?;
+                found.others.push(Match { test: Test::InVrf(vrf), negated: false, span });
+            }
+            ClauseKind::Stateless => {
+                self.error(span, "a translation is never stateless", "leave `stateless` out");
+                return None;
+            }
+            ClauseKind::Until(_) | ClauseKind::Log | ClauseKind::Comment(_) => {}
+        }
+        Some(())
+    }
+
+    fn always(
+        &mut self,
+        meaning: Meaning,
+        direction: Direction,
+        span: Span,
+        into: &mut Vec<Match>,
+    ) -> Option<()> {
+        if meaning == Meaning::Nothing {
+            self.error(span, "this translation can never match", "`not any` is nothing");
+            return None;
+        }
+        meaning.matches(direction, span, into);
+        Some(())
+    }
+
+    /// Ports and targets of a translation that mean nothing are reported here.
+    fn check_target(&mut self, written: &Written<'_>, service: Option<&Meaning>) {
+        if written.side == Side::Destination && written.target.value == Target::Interface {
+            let message = "only `snat` takes the address of the out-interface";
+            self.error(written.target.span, message, "write the address that receives the packet");
+        }
+        let has_ports = |service: &Service| service.protocol.is_some_and(proto::has_ports);
+        let all_have_ports = match service {
+            Some(Meaning::Services(services)) => services.iter().all(has_ports),
+            Some(_) | None => false,
+        };
+        if let (Some(port), false) = (written.port, all_have_ports) {
+            let message = "a port of no protocol: the service of this translation is not one with ports";
+            self.error(port.span, message, "name the service, such as `service tcp/8443`");
         }
     }
 }
 
-/// The addresses that a translation puts in; none if that is up to the out-interface.
-fn target(translation: &Translation<'_>) -> Vec<AddressRange> {
-    match translation.target.value {
-        Target::Range(range) => vec![range],
-        Target::Prefix(net) => vec![AddressRange::prefix(net)],
-        Target::Interface | Target::Bad => Vec::new(),
-    }
-}
-
-/// Types that quote the packet that they are about (RFC 792, RFC 4443, RFC 4861).
-fn icmp_errors() -> Vec<Service> {
-    let v4 = [3, 4, 5, 11, 12].map(|kind| Service::icmp(proto::ICMP, kind));
-    let v6 = [1, 2, 3, 4, 137].map(|kind| Service::icmp(proto::ICMPV6, kind));
-    v4.into_iter().chain(v6).collect()
-}
-
-fn has_ports(service: &Service) -> bool {
-    service.protocol.is_some_and(proto::has_ports)
-}
-
-/// Ports and targets of a translation that mean nothing are reported here.
-fn check_target<N: Names>(
-    translation: &Translation<'_>,
-    service: Option<&Meaning>,
-    resolver: &mut Resolver<'_, '_, N>,
-) {
-    if translation.side == Side::Destination && translation.target.value == Target::Interface {
-        let message = "only `snat` takes the address of the out-interface";
-        let diagnostic = Diagnostic::error(Code::Policy, translation.target.span, message);
-        resolver.diagnostics.push(diagnostic.help("write the address that receives the packet"));
-    }
-    let all_have_ports = match service {
-        Some(Meaning::Services(services)) => services.iter().all(has_ports),
-        Some(_) | None => false,
+/// The conditions on both ends, once for the device itself where it is named and once for all others.
+fn places(end: End, clauses: &Clauses, span: Span) -> Vec<Vec<Match>> {
+    let Clauses { from, to, from_span, to_span, says_self, .. } = clauses;
+    // What the device sends itself came in nowhere; what comes in is for it if it has the address.
+    let (speaks_of_self, for_self) = match end {
+        End::Source => (says_self[0], Match { test: Test::InName("+".to_owned()), negated: true, span }),
+        End::Destination => (says_self[1], Match { test: Test::DestinationIsOwn, negated: false, span }),
     };
-    if let (Some(port), false) = (translation.port, all_have_ports) {
-        let message = "a port of no protocol: the service of this translation is not one with ports";
-        let diagnostic = Diagnostic::error(Code::Policy, port.span, message);
-        resolver.diagnostics.push(diagnostic.help("name the service, such as `service tcp/8443`"));
+    let of = |is_self: bool| -> Option<Vec<Match>> {
+        let from = from.settled(end == End::Source && is_self);
+        let to = to.settled(end == End::Destination && is_self);
+        if from == Meaning::Nothing || to == Meaning::Nothing {
+            return None;
+        }
+        let mut matches = Vec::new();
+        if speaks_of_self {
+            matches.push(Match { negated: for_self.negated == is_self, ..for_self.clone() });
+        }
+        from.matches(Direction::From, *from_span, &mut matches);
+        to.matches(Direction::To, *to_span, &mut matches);
+        Some(matches)
+    };
+    if speaks_of_self {
+        [true, false].into_iter().filter_map(of).collect()
+    } else {
+        of(false).into_iter().collect()
     }
 }
 

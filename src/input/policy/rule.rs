@@ -285,12 +285,21 @@ impl<'a> Reader<'a> {
             let (rest, found) = word(text, "`interface`")?;
             return Ok((rest, Spanned::new(Target::Interface, self.places.span(found))));
         }
+        let mapped = peek(text) == "prefix";
+        let text = if mapped { word(text, "`prefix`")?.0 } else { text };
         let (rest, term) = self.term(text, Want::Places)?;
         let target = match term.kind {
+            TermKind::Prefix(net) if mapped => Target::Prefix(net),
+            TermKind::Bad => Target::Bad,
+            _ if mapped => {
+                let message = "expected a prefix behind `prefix`";
+                let help = "such as `as prefix 192.0.2.0/28`, which keeps the last bits of each address";
+                self.note(Diagnostic::error(Code::Policy, term.span, message).help(help));
+                Target::Bad
+            }
             TermKind::Address(address) => Target::Range(crate::header::AddressRange::single(address)),
             TermKind::Range(range) => Target::Range(range),
-            TermKind::Prefix(net) => Target::Prefix(net),
-            TermKind::Bad => Target::Bad,
+            TermKind::Prefix(net) => Target::Pool(net),
             TermKind::Any
             | TermKind::Own
             | TermKind::Zone(_)

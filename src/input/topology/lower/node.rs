@@ -37,7 +37,7 @@ pub(crate) fn node(settled: &Settled<'_, '_>, bound: Bound, out: &mut Diagnostic
         (spec.ingress, spec.egress) = (ingress, egress);
     }
     (node.input, node.forward, node.output) = (bound.input, bound.forward, bound.output);
-    node.havoc = bound.havoc;
+    node.translating = bound.translating;
     node
 }
 

@@ -5,13 +5,13 @@ use super::dictionary::{FileNames, Words};
 use super::load;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::input::policy::{
-    Date, File, Lowerer, Part, Touched, Translations, check_list, filters_output, nats_without_policy, parse,
+    DESTINATIONS, Date, File, Lowerer, Part, SOURCES, check_list, filters_output, nats_without_policy, parse,
 };
 use crate::input::topology::include::relative_to;
 use crate::input::topology::merge::Merged;
 use crate::input::topology::settle::Settled;
 use crate::input::topology::variant::{PolicyBoth, PolicyName, PolicyPlace};
-use crate::model::{Action, Chain, Filter, FilterId, Hook, LedgerEntry, Rule, Stage, Unknown, UnknownId};
+use crate::model::{Filter, FilterId, Hook, LedgerEntry, Stage, Translating, Unknown};
 use crate::source::{Loader, SourceId, SourceMap, Span, Spanned};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -24,8 +24,7 @@ pub(crate) struct Bound {
     pub(super) input: Vec<Hook>,
     pub(super) forward: Vec<Hook>,
     pub(super) output: Vec<Hook>,
-    /// Why it may do anything with a packet, if it may.
-    pub(super) havoc: Option<UnknownId>,
+    pub(super) translating: Translating,
     /// On receive and before sending, of each interface in the order of the description.
     pub(super) interfaces: Vec<(Vec<Hook>, Vec<Hook>)>,
 }
@@ -128,8 +127,7 @@ impl Policies {
         let mut names = FileNames::new(words, uses, &mut self.unknowns);
         let mut lowerer = Lowerer::new(file, &mut names, self.as_of, out);
         let mut known: HashMap<&str, Option<FilterId>> = HashMap::new();
-        let mut translated: HashMap<&str, Option<Translations>> = HashMap::new();
-        let mut translating = Vec::new();
+        let mut translated: HashMap<&str, Option<FilterId>> = HashMap::new();
         for one in uses {
             let filter = *known.entry(&one.policy).or_insert_with(|| {
                 let lowered = lowerer.policy(&one.policy, out)?;
@@ -143,63 +141,13 @@ impl Policies {
                 None => missing(file, one, out),
             }
             if one.to == To::Node {
-                let nat =
-                    translated.entry(&one.policy).or_insert_with(|| lowerer.translations(&one.policy, out));
-                translating.extend(nat.as_ref().map(|nat| (one.node, nat.clone())));
+                let nat = *translated.entry(&one.policy).or_insert_with(|| {
+                    self.filters.push(lowerer.translations(&one.policy, out)?);
+                    Some(FilterId::at(self.filters.len() - 1))
+                });
+                self.bound[one.node].translate(nat);
             }
         }
-        for (node, translations) in translating {
-            self.translate(node, words.nodes[node].name, translations);
-        }
-    }
-}
-
-impl Policies {
-    /// Makes a node one that translates. What its translations may touch is neither certainly accepted nor certainly
-    /// dropped, and on *may* the node sends anything anywhere (SEMANTICS.md section 4.2). The others pass these lists,
-    /// which open nothing for them.
-    fn translate(&mut self, node: usize, node_name: Spanned<&str>, translations: Translations) {
-        let Translations { name, unknown, touched } = translations;
-        let span = unknown.span.unwrap_or(node_name.span);
-        let what = format!("what the translations of {} do", node_name.value);
-        self.unknowns.push(Unknown { what, ..unknown });
-        let unknown = UnknownId::at(self.unknowns.len() - 1);
-        let touching = |(number, one): (usize, Touched)| Rule {
-            name: (number + 1).to_string(),
-            span: one.span,
-            matches: one.matches,
-            action: Action::Unknown(unknown),
-            opens: true,
-        };
-        let chains = touched.map(|all| {
-            let mut rules: Vec<Rule> = all.into_iter().enumerate().map(touching).collect();
-            rules.push(Rule {
-                name: "untranslated".to_owned(),
-                span,
-                matches: Vec::new(),
-                action: Action::Accept,
-                opens: false,
-            });
-            Chain { name: name.clone(), span, rules, policy: None }
-        });
-        self.filters.push(Filter {
-            name,
-            span,
-            chains: chains.into(),
-            translations: Vec::new(),
-            tracks: true,
-        });
-        let filter = FilterId::at(self.filters.len() - 1);
-        let bound = &mut self.bound[node];
-        for part in Part::ALL {
-            let list = match part {
-                Part::Forward => &mut bound.forward,
-                Part::Input => &mut bound.input,
-                Part::Output => &mut bound.output,
-            };
-            list.push(Hook { filter, chain: part.position(), family: None });
-        }
-        bound.havoc = Some(unknown);
     }
 }
 
@@ -208,6 +156,12 @@ impl Bound {
     fn of(node: &Settled<'_, '_>) -> Bound {
         let count = node.node.interfaces.as_ref().map_or(0, |map| map.entries.len());
         Bound { interfaces: vec![(Vec::new(), Vec::new()); count], ..Bound::default() }
+    }
+
+    fn translate(&mut self, nat: Option<FilterId>) {
+        let hook = |chain: usize| nat.map(|filter| Hook { filter, chain, family: None });
+        self.translating.prerouting.extend(hook(DESTINATIONS));
+        self.translating.postrouting.extend(hook(SOURCES));
     }
 
     fn bind(&mut self, one: &Use, id: FilterId, filter: &Filter, out: &mut Diagnostics) {
