@@ -5,19 +5,19 @@ use super::condition::Holds;
 use super::lines::{Dump, ParsedTable};
 use super::lower::{Lowering, Place};
 use super::target::{Effect, Verdict};
-use super::{Backend, Context, Ruleset};
+use super::{Backend, Context, Ruleset, Spot};
 use crate::diag::Diagnostics;
 use crate::input::dump::Doubt;
-use crate::model::{Action, Chain, Filter, LedgerEntry, Match, Rule, Stage, Test, UnknownId};
+use crate::model::{Action, Chain, Filter, LedgerEntry, Match, Rule, Stage, Test, Translation, UnknownId};
 use crate::source::Span;
 use std::collections::BTreeMap;
 
 /// Which chain binds at which stages, in the order in which a packet meets them (`enum nf_ip_hook_priorities`).
-/// `nat` translates and never filters, so it has no row.
+/// `nat` has rows of its own.
 const HOOKS: &[(&str, &str, &[Stage])] = &[
-    ("raw", "PREROUTING", &[Stage::Input, Stage::Forward]),
+    ("raw", "PREROUTING", &[Stage::Prerouting]),
     ("raw", "OUTPUT", &[Stage::Output]),
-    ("mangle", "PREROUTING", &[Stage::Input, Stage::Forward]),
+    ("mangle", "PREROUTING", &[Stage::Prerouting]),
     ("mangle", "OUTPUT", &[Stage::Output]),
     ("mangle", "INPUT", &[Stage::Input]),
     ("mangle", "FORWARD", &[Stage::Forward]),
@@ -28,6 +28,14 @@ const HOOKS: &[(&str, &str, &[Stage])] = &[
     ("security", "FORWARD", &[Stage::Forward]),
     ("security", "OUTPUT", &[Stage::Output]),
     ("mangle", "POSTROUTING", &[Stage::Forward, Stage::Output]),
+];
+
+/// Which chain of `nat` translates where.
+const SPOTS: &[(&str, Spot)] = &[
+    ("PREROUTING", Spot::Prerouting),
+    ("INPUT", Spot::Input),
+    ("OUTPUT", Spot::Output),
+    ("POSTROUTING", Spot::Postrouting),
 ];
 
 /// The tables in the order in which a packet meets them.
@@ -66,6 +74,20 @@ fn nat_binds(table: &ParsedTable) -> bool {
         && table.chains.iter().any(|chain| chain.drops.is_some() && !chain.rules.is_empty())
 }
 
+/// The first rule of `nat` that runs and whose target is not understood.
+fn not_understood(table: &ParsedTable, used: &Use) -> Option<Span> {
+    let running = table.chains.iter().enumerate().filter(|(position, _)| used.runs(*position));
+    let mut rules =
+        running.flat_map(|(position, chain)| chain.rules.iter().map(move |rule| (position, rule)));
+    rules.find_map(|(position, rule)| match rule.verdict {
+        Verdict::Unknown { span, .. } => Some(span),
+        Verdict::Translate { end: None, translation } => {
+            used.mapped_end(position).is_none().then_some(translation.span)
+        }
+        _ => None,
+    })
+}
+
 /// The first place where a table asks for a state.
 fn asks_state(table: &ParsedTable) -> Option<Span> {
     let rules = table.chains.iter().flat_map(|chain| &chain.rules);
@@ -84,6 +106,8 @@ fn asks_state(table: &ParsedTable) -> Option<Span> {
 struct Assembly<'c, 's> {
     context: &'c mut Context<'s>,
     chains: Vec<Chain>,
+    translations: Vec<Translation>,
+    translating: Vec<(Spot, usize)>,
     /// The position of each chain that can do more than accept, or is of `filter`, by table and name.
     binding: BTreeMap<(String, String), usize>,
     /// Chains that make every packet uncertain.
@@ -99,7 +123,19 @@ impl<'c, 's> Assembly<'c, 's> {
     fn new(context: &'c mut Context<'s>) -> Assembly<'c, 's> {
         let (chains, blankets, havoc, ledger) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (binding, rules) = (BTreeMap::new(), BTreeMap::new());
-        Assembly { context, chains, binding, blankets, havoc, ledger, rules, stateless: None }
+        let (translations, translating) = (Vec::new(), Vec::new());
+        Assembly {
+            context,
+            chains,
+            translations,
+            translating,
+            binding,
+            blankets,
+            havoc,
+            ledger,
+            rules,
+            stateless: None,
+        }
     }
 
     /// What rules that run do beyond deciding: translate, copy, untrack, log.
@@ -147,7 +183,8 @@ impl<'c, 's> Assembly<'c, 's> {
             let place = Place { used, position, offset, drops: chain.drops, stateless };
             // What nothing calls decides nothing, and no device answers because of it.
             let parsed = if used.runs(position) { &chain.rules[..] } else { &[] };
-            let rules = Lowering { context: self.context, place }.rules(parsed);
+            let translations = &mut self.translations;
+            let rules = Lowering { context: self.context, place, translations }.rules(parsed);
             let policy = chain.drops.map(|drops| if drops { Action::Drop } else { Action::Accept });
             self.chains.push(Chain { name: shown, span: chain.span, rules, policy });
             let key = (name.to_owned(), chain.name.clone());
@@ -158,12 +195,26 @@ impl<'c, 's> Assembly<'c, 's> {
         }
         let first = (0..table.chains.len()).find_map(|chain| used.acts[chain].filter(|_| used.runs(chain)));
         if name == "nat" {
-            if let Some(span) = first {
-                let text = self.context.excerpt(span);
-                self.blanket("nat", format!("how `{text}` translates packets"), span);
+            match not_understood(table, used) {
+                Some(span) => {
+                    let text = self.context.excerpt(span);
+                    self.blanket("nat", format!("how `{text}` translates packets"), span);
+                }
+                None if first.is_some() => self.translate(table, used, offset),
+                None => {}
             }
         } else if !TABLES.contains(&name) {
             self.blanket(name, format!("what the table `{name}` does"), table.name.span);
+        }
+    }
+
+    /// Makes the chains of a table those that translate.
+    fn translate(&mut self, table: &ParsedTable, used: &Use, offset: usize) {
+        for (position, chain) in table.chains.iter().enumerate() {
+            let spot = SPOTS.iter().find(|(name, _)| chain.drops.is_some() && *name == chain.name);
+            if let Some((_, spot)) = spot.filter(|_| used.acts[position].is_some()) {
+                self.translating.push((*spot, offset + position));
+            }
         }
     }
 
@@ -211,13 +262,14 @@ impl<'c, 's> Assembly<'c, 's> {
                 name,
                 span,
                 chains: self.chains,
-                translations: Vec::new(),
+                translations: self.translations,
                 tracks: self.context.tracks,
             },
             type_tests: std::mem::take(&mut self.context.type_tests),
             reassembly: self.context.reassembly,
             unknowns: std::mem::take(&mut self.context.unknowns),
             hooks,
+            translating: self.translating,
             havoc: self.havoc,
             ledger: self.ledger,
             translation_tests: std::mem::take(&mut self.context.translation_tests),

@@ -3,6 +3,7 @@
 use super::lines::{ParsedChain, ParsedTable};
 use super::target::{Effect, Verdict};
 use crate::diag::{Code, Diagnostic};
+use crate::model::translation::End;
 use crate::source::Span;
 
 /// How deep chains may call each other. Real rules stay below ten; the walks over the filter recurse.
@@ -18,6 +19,7 @@ fn calls(chain: &ParsedChain) -> impl Iterator<Item = (usize, Span)> {
         | Verdict::Return
         | Verdict::Continue
         | Verdict::Log(_)
+        | Verdict::Translate { .. }
         | Verdict::Unknown { .. } => None,
     })
 }
@@ -71,6 +73,9 @@ pub(super) struct Use {
     behind: Vec<bool>,
     /// Whether another built-in chain calls it.
     between: Vec<bool>,
+    /// Whether `INPUT` does, and `OUTPUT`.
+    delivering: Vec<bool>,
+    sending: Vec<bool>,
     /// The first place in it, or in what it calls, that does more than accept.
     pub(super) acts: Vec<Option<Span>>,
     /// Whether it always comes back to its caller.
@@ -108,6 +113,8 @@ impl Use {
             before: from(&|name| name == "PREROUTING"),
             behind: from(&|name| name == "POSTROUTING"),
             between: from(&|name| !matches!(name, "PREROUTING" | "POSTROUTING")),
+            delivering: from(&|name| name == "INPUT"),
+            sending: from(&|name| name == "OUTPUT"),
             acts: vec![None; chains.len()],
             comes_back: vec![false; chains.len()],
         };
@@ -121,6 +128,18 @@ impl Use {
     /// Whether a built-in chain calls it, or it is one.
     pub(super) fn runs(&self, chain: usize) -> bool {
         self.before[chain] || self.behind[chain] || self.between[chain]
+    }
+
+    /// Which end a target maps that leaves it to the chain (`NETMAP`): the source if it is called for what is delivered
+    /// or leaves, the destination if for what comes in or is sent; `None` if for both.
+    pub(super) fn mapped_end(&self, chain: usize) -> Option<End> {
+        let late = self.behind[chain] || self.delivering[chain];
+        let early = self.before[chain] || self.sending[chain];
+        match (early, late) {
+            (true, true) => None,
+            (_, true) => Some(End::Source),
+            (_, false) => Some(End::Destination),
+        }
     }
 
     /// What it sees of the out-interface: none before routing.
@@ -139,7 +158,10 @@ impl Use {
 
     fn first_act(&self, chain: &ParsedChain) -> Option<Span> {
         let of_rule = |verdict: &Verdict, span: Span| match verdict {
-            Verdict::Drop | Verdict::Reject | Verdict::Unknown { effect: Effect::Havoc, .. } => Some(span),
+            Verdict::Drop
+            | Verdict::Reject
+            | Verdict::Translate { .. }
+            | Verdict::Unknown { effect: Effect::Havoc, .. } => Some(span),
             Verdict::Jump(to) | Verdict::Goto(to) => self.acts[*to],
             Verdict::Accept
             | Verdict::Return
@@ -156,7 +178,7 @@ impl Use {
             Verdict::Return | Verdict::Continue | Verdict::Log(_) => true,
             Verdict::Unknown { effect: Effect::Quiet | Effect::Untracks, .. } => true,
             Verdict::Jump(to) | Verdict::Goto(to) => self.comes_back[*to],
-            Verdict::Accept | Verdict::Drop | Verdict::Reject => false,
+            Verdict::Accept | Verdict::Drop | Verdict::Reject | Verdict::Translate { .. } => false,
             Verdict::Unknown { effect: Effect::Havoc, .. } => false,
         };
         chain.drops.is_none() && chain.rules.iter().all(|rule| comes_back(&rule.verdict))

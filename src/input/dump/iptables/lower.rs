@@ -6,7 +6,8 @@ use super::condition::{Condition, Holds};
 use super::rule::ParsedRule;
 use super::target::{Effect, Verdict};
 use crate::header::Fragment;
-use crate::model::{Action, Match, Rule, Service, Test, UnknownId};
+use crate::model::translation::End;
+use crate::model::{Action, Match, Rule, Service, Test, Translation, UnknownId};
 use crate::source::Span;
 
 /// Where the rules of a chain stand.
@@ -28,6 +29,8 @@ pub(super) struct Place<'u> {
 pub(super) struct Lowering<'c, 's, 'u> {
     pub(super) context: &'c mut Context<'s>,
     pub(super) place: Place<'u>,
+    /// What the rules translate packets to.
+    pub(super) translations: &'u mut Vec<Translation>,
 }
 
 /// Which packets a rule of the model is for.
@@ -99,7 +102,12 @@ impl Lowering<'_, '_, '_> {
             Verdict::Continue | Verdict::Log(_) => true,
             Verdict::Unknown { effect, .. } => effect != Effect::Havoc,
             Verdict::Jump(to) => self.place.used.comes_back[to],
-            Verdict::Accept | Verdict::Drop | Verdict::Reject | Verdict::Return | Verdict::Goto(_) => false,
+            Verdict::Accept
+            | Verdict::Drop
+            | Verdict::Reject
+            | Verdict::Return
+            | Verdict::Goto(_)
+            | Verdict::Translate { .. } => false,
         }
     }
 
@@ -123,6 +131,13 @@ impl Lowering<'_, '_, '_> {
                 None => vec![Action::Goto(self.place.offset + to)],
             },
             Verdict::Unknown { effect: Effect::Quiet | Effect::Untracks, .. } => vec![Action::Continue],
+            Verdict::Translate { translation, end } => {
+                // A chain that maps now one end and now the other makes the whole table not understood.
+                let mapped = self.place.used.mapped_end(self.place.position);
+                let end = end.or(mapped).unwrap_or(End::Destination);
+                self.translations.push(Translation { end, ..*translation });
+                vec![Action::Translate(self.translations.len() - 1)]
+            }
             Verdict::Unknown { span, effect: Effect::Havoc } => {
                 let text = self.context.excerpt(*span);
                 let settle = format!("take `{text}` out of the rules, and dump them again");

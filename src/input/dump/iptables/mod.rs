@@ -2,14 +2,14 @@
 //!
 //! All tables are read, and every chain of theirs becomes one of the filter. The hooks bind them to the stages
 //! of the walk in the order of the kernel: `raw`, `mangle`, `filter`, `security`. Chains that can only accept
-//! bind nothing. The chains before routing (`PREROUTING`) bind input and forwarding, those behind it
-//! (`POSTROUTING`) forwarding and output: what they drop ends there all the same.
+//! bind nothing. The chains before routing (`PREROUTING`) are asked before the packet is translated, those behind it
+//! (`POSTROUTING`) bind forwarding and output.
 //!
 //! What is not understood is kept as such: a match as a test that may hold, a target as an action that may
 //! accept, drop or go on. A target that may do more to a packet (translation, copies, queues) is listed in
 //! [`Ruleset::havoc`] too; one that only sets what the model does not have (marks, sets, TTL) goes on, since
-//! everything that could read it is not understood. A `nat` table that translates makes every packet uncertain,
-//! since later packets of a connection are translated without meeting a rule.
+//! everything that could read it is not understood. The chains of `nat` translate. If one of their targets is not
+//! understood, every packet is uncertain, since later packets of a connection are translated without meeting a rule.
 //!
 //! Fragments. A device that tracks connections reassembles before it filters, so that no rule ever sees a
 //! later fragment; it certainly does so if any rule asks for the connection's state or translates. If none
@@ -27,6 +27,7 @@ mod lines;
 mod lower;
 mod matches;
 mod names;
+mod nat;
 mod rule;
 mod target;
 mod token;
@@ -53,6 +54,8 @@ pub struct Ruleset {
     pub unknowns: Vec<Unknown>,
     /// Which chain (a position in the filter) binds at which stage, in the order of the walk.
     pub hooks: Vec<(Stage, usize)>,
+    /// Which chain translates at which place.
+    pub translating: Vec<(Spot, usize)>,
     /// Rules that may rewrite, redirect or copy packets in a way that the model does not follow (NAT, TEE,
     /// NFQUEUE, …). The filter holds an unknown at the same place, so that nothing is certain on *must*.
     pub havoc: Vec<Doubt>,
@@ -74,6 +77,19 @@ impl Ruleset {
     pub fn rules_in(&self, table: &str, chain: &str) -> Option<usize> {
         self.rules.get(&(table.to_owned(), chain.to_owned())).copied()
     }
+}
+
+/// Where a chain of `nat` translates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    /// Destinations of what comes in.
+    Prerouting,
+    /// Sources of what is delivered.
+    Input,
+    /// Destinations of what the device sends itself.
+    Output,
+    /// Sources of what leaves.
+    Postrouting,
 }
 
 /// A type of address that the `local` table of the device knows (`-m addrtype`, IPv4), beside those that have

@@ -4,6 +4,7 @@ use super::Context;
 use super::condition::Condition;
 use super::matches;
 use super::names;
+use super::nat;
 use super::target::{self, Verdict};
 use super::token::Token;
 use super::values::{self, Addresses};
@@ -379,6 +380,10 @@ impl<'a> RuleReader<'_, 'a, '_> {
                 self.target_options(|option| option.starts_with("--ulog-"));
                 Verdict::Log(Spanned::new("ULOG", opening.span))
             }
+            other if nat::is_one(other) => {
+                self.context.tracks = true;
+                nat::read(self, other, opening)?
+            }
             other => {
                 self.target_options(|option| !is_core(option));
                 let span = self.upto(opening);
@@ -400,6 +405,17 @@ impl<'a> RuleReader<'_, 'a, '_> {
                 self.at += 1;
             }
         }
+    }
+
+    /// The next option behind a target that belongs to it, with its value.
+    pub(super) fn target_option(&mut self) -> Option<(Spanned<&'a str>, Option<Spanned<&'a str>>)> {
+        let is_own = |token: &&Token<'a>| token.is_option() && !token.is("!") && !is_core(&token.text);
+        let option = self.peek().filter(is_own)?;
+        self.at += 1;
+        let value = self.peek().filter(|token| !token.is_option());
+        self.at += usize::from(value.is_some());
+        let spanned = |token: &'a Token<'a>| Spanned::new(token.text.as_ref(), token.span);
+        Some((spanned(option), value.map(spanned)))
     }
 
     fn goto(&mut self, mut opening: Opening, chains: Chains<'_>) -> Outcome<()> {

@@ -1,5 +1,7 @@
 //! What rules do: `-j` and `-g`.
 
+use crate::model::Translation;
+use crate::model::translation::End;
 use crate::source::{Span, Spanned};
 
 /// What a rule does with what it matches.
@@ -21,6 +23,13 @@ pub(super) enum Verdict {
     Jump(usize),
     /// `-g CHAIN`, likewise.
     Goto(usize),
+    /// A target that translates addresses.
+    Translate {
+        /// What it makes of them.
+        translation: Translation,
+        /// Which end it changes; `None` if that depends on the chain.
+        end: Option<End>,
+    },
     /// A target that is not understood.
     Unknown {
         /// The target with its options.

@@ -2,7 +2,7 @@
 
 use super::{EVERY_STAGE, Lowering, bind};
 use crate::header::{AddressRange, Family};
-use crate::input::dump::iptables::{Ruleset, Side, TypeTest};
+use crate::input::dump::iptables::{Ruleset, Side, Spot, TypeTest};
 use crate::input::dump::{DeviceDump, Doubt, DumpedAction, Given, LinkKind, RouteDump, Setting, SysctlDump};
 use crate::model::build::{NetworkBuilder, NodeSpec};
 use crate::model::filter::name_fits;
@@ -104,7 +104,7 @@ impl Lowering<'_> {
             ruleset,
             vrfs: &vrfs,
             routes: dump.routes.read(),
-            translates: nft_may_translate || !ruleset.havoc.is_empty(),
+            translates: nft_may_translate || !ruleset.havoc.is_empty() || !ruleset.translating.is_empty(),
             blind: tracked && !ruleset.filter.tracks,
             helpers: if let Setting::On(span) = helpers { Some(span) } else { None },
             builder: self.builder,
@@ -117,6 +117,15 @@ impl Lowering<'_> {
         }
         for (stage, chain) in &ruleset.hooks {
             bind(node, *stage, Hook { filter, chain: *chain, family: Some(ruleset.family) });
+        }
+        for (spot, chain) in &ruleset.translating {
+            let list = match spot {
+                Spot::Prerouting => &mut node.translating.prerouting,
+                Spot::Input => &mut node.translating.input,
+                Spot::Output => &mut node.translating.output,
+                Spot::Postrouting => &mut node.translating.postrouting,
+            };
+            list.push(Hook { filter, chain: *chain, family: Some(ruleset.family) });
         }
     }
 
