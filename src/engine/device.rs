@@ -160,17 +160,9 @@ impl Run<'_, '_> {
                 looks.push(Look { kind, packets, course: Course::of(kind) });
             }
         };
-        if !again {
-            let certain = view.compiled.common.certainly_new;
-            let doubtful = view.space.complement(certain);
-            if self.query.reading == Reading::May {
-                add(view, LookKind::State(State::New), Set::FULL);
-                add(view, LookKind::State(State::Invalid), doubtful);
-                add(view, LookKind::State(State::Untracked), doubtful);
-            } else {
-                add(view, LookKind::State(State::New), certain);
-                add(view, LookKind::AnyFresh, doubtful);
-            }
+        let fresh = self.fresh(view);
+        for (kind, within) in fresh.iter().filter(|_| !again) {
+            add(view, *kind, *within);
         }
         if !translates {
             add(view, LookKind::State(State::Established), self.connections[node.index()].established);
@@ -179,9 +171,24 @@ impl Run<'_, '_> {
             add(view, LookKind::State(State::Related), self.connections[node.index()].related);
         }
         if translates {
-            self.session_looks(view, node, packets, &mut looks);
+            self.session_looks(view, node, packets, &fresh, &mut looks);
         }
         looks
+    }
+
+    /// How a tracker may look at packets of no connection, with those that it may look at so.
+    fn fresh(&self, view: &mut View<'_>) -> Vec<(LookKind, Set)> {
+        let certain = view.compiled.common.certainly_new;
+        let doubtful = view.space.complement(certain);
+        let state = |state, set| (LookKind::State(state), set);
+        match self.query.reading {
+            Reading::May => vec![
+                state(State::New, Set::FULL),
+                state(State::Invalid, doubtful),
+                state(State::Untracked, doubtful),
+            ],
+            Reading::Must => vec![state(State::New, certain), (LookKind::AnyFresh, doubtful)],
+        }
     }
 
     /// Takes out what the kernel or the anti-spoofing of the interface drops.
@@ -283,7 +290,7 @@ impl Run<'_, '_> {
             let is_open = batch.look.is_open();
             self.deliver(view, batch.node, leaving.set, batch.receiver, is_open, change);
             if batch.look.opens() {
-                let opened = self.opened_by(view, batch, delivered, leaving, &[input.opens]);
+                let opened = self.opened_by(view, batch, delivered, leaving, [input.opens, Set::EMPTY]);
                 self.open(view, batch.node, opened, (Some(batch.receiver), None), change);
             }
         }
@@ -296,13 +303,13 @@ impl Run<'_, '_> {
         batch: &Batch,
         routed: Set,
         leaving: Leaving,
-        lists: &[Set],
+        [mid, went]: [Set; 2],
     ) -> Set {
         if view.compiled.translates(batch.node) {
-            return self.open_sessions(view, batch.node, &batch.entered, routed, leaving);
+            let lists = [batch.opens, mid, went];
+            return self.open_bindings(view, batch.node, &batch.entered, routed, leaving, lists);
         }
-        let opening = view.space.union_all(lists);
-        let opening = view.space.union(opening, batch.opens);
+        let opening = view.space.union_all(&[batch.opens, mid, went]);
         view.space.intersect(leaving.set, opening)
     }
 
@@ -362,7 +369,7 @@ impl Run<'_, '_> {
             }
             let leaving = Leaving { set: packets, ..leaving };
             let change = self.note_change(view, batch.entry(), batch.look, (batch.came, routed), leaving);
-            self.open_through(view, batch, (routed, leaving), &[forward.opens, egress.opens], sends, change);
+            self.open_through(view, batch, (routed, leaving), [forward.opens, egress.opens], sends, change);
             let step = Step::Sent {
                 receiver: batch.receiver,
                 sends,
@@ -384,7 +391,7 @@ impl Run<'_, '_> {
         view: &mut View<'_>,
         batch: &Batch,
         (routed, leaving): (Set, Leaving),
-        lists: &[Set],
+        lists: [Set; 2],
         sends: InterfaceId,
         change: Option<usize>,
     ) {
@@ -411,7 +418,7 @@ impl Run<'_, '_> {
             let accepted = batch.look.accepts(view, &forward);
             let passed = view.space.intersect(packets, accepted);
             let leaving = Leaving::unchanged(passed);
-            self.open_through(view, batch, (passed, leaving), &[forward.opens], *sends, None);
+            self.open_through(view, batch, (passed, leaving), [forward.opens, Set::EMPTY], *sends, None);
             let anywhere = view.space.forget_address(passed, Side::Dst);
             let anywhere = self.usable(view, *sends, anywhere);
             let step = Step::Sent {
@@ -556,7 +563,8 @@ impl Run<'_, '_> {
             let change = self.note_change(view, own.entry, look, (own.came, routed), leaving);
             if look.opens() {
                 let opened = if view.compiled.translates(node) {
-                    self.open_sessions(view, node, &own.entered, routed, leaving)
+                    let lists = [Set::EMPTY, output.opens, egress.opens];
+                    self.open_bindings(view, node, &own.entered, routed, leaving, lists)
                 } else {
                     let opening = view.space.union(output.opens, egress.opens);
                     view.space.intersect(packets, opening)

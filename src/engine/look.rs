@@ -45,6 +45,6 @@ impl Look {
     }
 
     pub(super) fn opens(self) -> bool {
-        self.kind == LookKind::State(State::New)
+        self.kind == LookKind::State(State::New) && matches!(self.course, Course::Fresh | Course::Plain)
     }
 }

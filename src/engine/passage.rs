@@ -26,11 +26,19 @@ pub(super) enum Course {
     Error,
 }
 
+/// What tells the sessions of a node apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key {
+    /// What has translated their destination, and their source.
+    rules: [Option<Applied>; 2],
+    /// Whether filters take what follows for established. Else it is only translated.
+    admits: bool,
+}
+
 /// Connections that the same rules have translated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Session {
-    /// What has translated their destination, and their source.
-    rules: [Option<Applied>; 2],
+    key: Key,
     /// The three forms of their packets.
     forth: Forms,
     /// The same for what answers, seen from the other side: with the types of ICMP that answer.
@@ -58,7 +66,7 @@ pub(super) struct Sessions {
 }
 
 /// Connections as they are opened, by what has translated them.
-pub(super) type Growing = ([Option<Applied>; 2], Forms);
+pub(super) type Growing = (Key, Forms);
 
 impl Sessions {
     fn ends(&self) -> [Set; 2] {
@@ -121,24 +129,30 @@ pub(super) struct Change {
 }
 
 impl Run<'_, '_> {
-    /// Adds to the ways in which a tracker may look at packets those of the sessions of its node.
+    /// Adds to the ways in which a tracker may look at packets those of the sessions of its node. `fresh` are those of
+    /// packets of no session.
     pub(super) fn session_looks(
         &self,
         view: &mut View<'_>,
         node: NodeId,
         packets: Set,
+        fresh: &[(LookKind, Set)],
         looks: &mut Vec<Look>,
     ) {
-        let kind = LookKind::State(State::Established);
+        let established = [(LookKind::State(State::Established), Set::FULL)];
         for (index, session) in self.sessions[node.index()].list.iter().enumerate() {
             let repeating = view.space.intersect(packets, session.forth.came);
             let answers = view.space.mirror(session.back.went);
             let answering = view.space.intersect(packets, answers);
+            let kinds = if session.key.admits { &established[..] } else { fresh };
             for (packets, course) in
                 [(repeating, Course::Repeats(index)), (answering, Course::Reverses(index))]
             {
-                if !packets.is_empty() {
-                    looks.push(Look { kind, packets, course });
+                for (kind, within) in kinds {
+                    let packets = view.space.intersect(packets, *within);
+                    if !packets.is_empty() {
+                        looks.push(Look { kind: *kind, packets, course });
+                    }
                 }
             }
         }
@@ -172,12 +186,12 @@ impl Run<'_, '_> {
                 return Entered { routed: view.space.union_all(&sets), parts };
             }
             Course::Repeats(index) => {
-                let Session { rules, forth, .. } = sessions.list[index];
+                let Session { key: Key { rules, .. }, forth, .. } = sessions.list[index];
                 let moved = view.image(packets, rules[0], End::Destination);
                 view.space.intersect(moved, forth.routed)
             }
             Course::Reverses(index) => {
-                let Session { rules, back, .. } = sessions.list[index];
+                let Session { key: Key { rules, .. }, back, .. } = sessions.list[index];
                 let seen = view.space.mirror(packets);
                 let seen = view.space.intersect(seen, back.went);
                 let before = view.origin(seen, rules[1], End::Source, back.routed);
@@ -224,12 +238,12 @@ impl Run<'_, '_> {
                 leaving
             }
             Course::Repeats(index) => {
-                let Session { rules, forth, .. } = sessions.list[index];
+                let Session { key: Key { rules, .. }, forth, .. } = sessions.list[index];
                 let moved = view.image(routed, rules[1], End::Source);
                 one(view.space.intersect(moved, forth.went))
             }
             Course::Reverses(index) => {
-                let Session { rules, back, .. } = sessions.list[index];
+                let Session { key: Key { rules, .. }, back, .. } = sessions.list[index];
                 let seen = view.space.mirror(routed);
                 let seen = view.space.intersect(seen, back.routed);
                 let before = view.origin(seen, rules[0], End::Destination, back.came);
@@ -252,7 +266,8 @@ impl Run<'_, '_> {
         (came, routed): (Set, Set),
         leaving: Leaving,
     ) -> Option<usize> {
-        let as_it_is = look.course == Course::Plain || look.kind == LookKind::AnyFresh;
+        let alike = look.course == Course::Fresh && look.kind == LookKind::AnyFresh;
+        let as_it_is = look.course == Course::Plain || alike;
         if as_it_is || !view.compiled.translates(entry.node) {
             return None;
         }
@@ -268,6 +283,7 @@ impl Run<'_, '_> {
         entered: &Entered,
         routed: Set,
         leaving: Leaving,
+        admits: bool,
     ) -> Set {
         let passed = view.origin(leaving.set, leaving.rule, End::Source, routed);
         let mut opened = Vec::new();
@@ -282,21 +298,47 @@ impl Run<'_, '_> {
             let went = view.space.intersect(went, leaving.set);
             opened.push(came);
             let forms = Forms { came, routed: mid, went };
-            self.grow_session(view, node, [*rule, leaving.rule], forms);
+            self.grow_session(view, node, Key { rules: [*rule, leaving.rule], admits }, forms);
         }
         view.space.union_all(&opened)
     }
 
-    fn grow_session(&mut self, view: &mut View<'_>, node: NodeId, rules: [Option<Applied>; 2], new: Forms) {
+    /// Opens what first packets open by passing: connections where lists say so, or bindings. `lists` are the packets for
+    /// which a list opens one, as they came, as they were routed, and as they leave.
+    pub(super) fn open_bindings(
+        &mut self,
+        view: &mut View<'_>,
+        node: NodeId,
+        entered: &Entered,
+        routed: Set,
+        leaving: Leaving,
+        lists: [Set; 3],
+    ) -> Set {
+        if self.network.node(node).translating.opens {
+            return self.open_sessions(view, node, entered, routed, leaving, true);
+        }
+        let [came, mid, went] = lists;
+        let parts =
+            entered.parts.iter().map(|(rule, set)| (*rule, view.space.intersect(*set, came))).collect();
+        let by_came = Entered { routed: entered.routed, parts };
+        self.open_sessions(view, node, &by_came, routed, leaving, true);
+        let by_mid = view.space.intersect(routed, mid);
+        self.open_sessions(view, node, entered, by_mid, leaving, true);
+        let by_went = Leaving { set: view.space.intersect(leaving.set, went), ..leaving };
+        self.open_sessions(view, node, entered, routed, by_went, true);
+        self.open_sessions(view, node, entered, routed, leaving, false)
+    }
+
+    fn grow_session(&mut self, view: &mut View<'_>, node: NodeId, key: Key, new: Forms) {
         let new = Forms {
             came: view.tuples(new.came),
             routed: view.tuples(new.routed),
             went: view.tuples(new.went),
         };
         let list = &mut self.growing[node.index()];
-        let at = list.iter().position(|(known, _)| *known == rules).unwrap_or(list.len());
+        let at = list.iter().position(|(known, _)| *known == key).unwrap_or(list.len());
         if at == list.len() {
-            list.push((rules, Forms::NONE));
+            list.push((key, Forms::NONE));
         }
         let forms = &mut list[at].1;
         forms.came = view.space.union(forms.came, new.came);
@@ -308,13 +350,13 @@ impl Run<'_, '_> {
     pub(super) fn settle_sessions(&mut self, view: &mut View<'_>, node: NodeId) -> bool {
         let mut sessions = Sessions::default();
         let mut ends = Vec::new();
-        for (rules, forth) in self.growing[node.index()].clone() {
+        for (key, forth) in self.growing[node.index()].clone() {
             let back = Forms {
                 came: turned(view, forth.came),
                 routed: turned(view, forth.routed),
                 went: turned(view, forth.went),
             };
-            sessions.list.push(Session { rules, forth, back });
+            sessions.list.push(Session { key, forth, back });
             ends.extend([forth.came, forth.went]);
         }
         let all = view.space.union_all(&ends);
@@ -358,14 +400,14 @@ impl Run<'_, '_> {
                 view.space.union_all(&all)
             }
             Course::Repeats(index) => {
-                let Session { rules, forth, .. } = sessions.list[index];
+                let Session { key: Key { rules, .. }, forth, .. } = sessions.list[index];
                 let mid = view.space.intersect(routed, forth.routed);
                 let mid = view.origin(went, rules[1], End::Source, mid);
                 let domain = view.space.intersect(came, forth.came);
                 view.origin(mid, rules[0], End::Destination, domain)
             }
             Course::Reverses(index) => {
-                let Session { rules, back, .. } = sessions.list[index];
+                let Session { key: Key { rules, .. }, back, .. } = sessions.list[index];
                 let seen = view.space.mirror(went);
                 let seen = view.space.intersect(seen, back.came);
                 let mid = view.image(seen, rules[0], End::Destination);

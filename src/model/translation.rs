@@ -78,6 +78,9 @@ pub struct Translating {
     pub output: Vec<Hook>,
     /// Of packets that are about to leave: sources.
     pub postrouting: Vec<Hook>,
+    /// Whether every new packet that passes opens a connection for the filters too, as in netfilter. Else only what a
+    /// filter opens is established for it, and what it lets pass statelessly is translated back and no more.
+    pub opens: bool,
 }
 
 impl Translating {

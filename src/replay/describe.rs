@@ -153,7 +153,8 @@ fn tell_hit(hit: Hit) -> String {
         Relation::Repeats => "repeats",
         Relation::Reverses => "reverses",
     };
-    format!("established: {verb} the connection opened by packet {}", hit.connection.opened_by + 1)
+    let what = if hit.connection.admits { "established: " } else { "translated back: " };
+    format!("{what}{verb} the connection opened by packet {}", hit.connection.opened_by + 1)
 }
 
 fn tell_judgement(network: &Network, stage: Stage, judgement: &Judgement) -> Told {

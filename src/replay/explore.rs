@@ -284,9 +284,9 @@ impl<'a> Colour<'a> {
                 }
                 Exit::Reroute { out } => self.reroute(&packet, out),
             }
-            if opens {
+            for admits in opens.each() {
                 self.opened.entry(node).or_default().insert(came);
-                if tables.open(node, &came, &packet, 0) {
+                if tables.open(node, &came, &packet, admits, 0) {
                     self.grown.insert(node);
                 }
             }

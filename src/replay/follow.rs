@@ -33,6 +33,8 @@ pub(super) struct Opened {
     pub(super) node: NodeId,
     pub(super) came: Packet,
     pub(super) went: Packet,
+    /// Whether it is a connection, and not only a binding.
+    pub(super) admits: bool,
 }
 
 /// Follows a packet.
@@ -219,8 +221,10 @@ impl<'a> Follow<'a> {
                 Exit::Reroute { out } => self.reroute(here, out),
             };
             went |= gone;
-            if gone && opens {
-                self.opened.push(Opened { node, came: walker.packet, went: packet });
+            if gone {
+                let opened =
+                    opens.each().map(|admits| Opened { node, came: walker.packet, went: packet, admits });
+                self.opened.extend(opened);
             }
         }
         if went && named {

@@ -86,6 +86,6 @@ fn send(
     let stages: &[(Stage, &[Hook])] = &[(Stage::Output, output)];
     for (packet, progress) in go_out(view, sight, through, progress, stages, hop.interface, ways) {
         let exit = Exit::Put { out: hop.interface, next_hop: hop.via.unwrap_or(packet.dst) };
-        ways.push(finish(view, &Sight { packet: &packet, ..*sight }, progress, exit));
+        ways.push(finish(view, &Sight { packet: &packet, ..*sight }, through.course, progress, exit));
     }
 }

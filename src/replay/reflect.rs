@@ -86,10 +86,14 @@ fn answers_at_all(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> bo
 
 fn possible(view: &View<'_>, tables: &Tables, node: NodeId, packet: &Packet) -> Vec<(State, Course)> {
     let may_be = states(view, tables, node, packet);
-    let established = may_be.hits.iter().map(|hit| (State::Established, Course::Follows(*hit)));
+    let followed = may_be.hits.iter().flat_map(|hit| {
+        let established: &[State] = &[State::Established];
+        let states = if hit.connection.admits { established } else { may_be.fresh };
+        states.iter().map(|state| (*state, Course::Follows(*hit)))
+    });
     let related = may_be.related.then_some(State::Related);
     let others = may_be.fresh.iter().copied().chain(related).map(|state| (state, Course::of(state)));
-    established.chain(others).collect()
+    followed.chain(others).collect()
 }
 
 /// The causes that a packet gives under one state, each with the destination that it then has.

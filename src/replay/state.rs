@@ -73,6 +73,8 @@ pub struct Connection {
     pub came: Tuple,
     /// Its tuple as it left, or was delivered. Another one if the device has translated it.
     pub went: Tuple,
+    /// Whether filters take what follows it for established. Else it is only translated like it.
+    pub admits: bool,
     /// Which send opened it, counted from 0.
     pub opened_by: usize,
 }
@@ -133,12 +135,12 @@ impl Tables {
     }
 
     /// Opens the connection of a packet that came to a node and went on from it. Says whether it is new there.
-    pub fn open(&mut self, node: NodeId, came: &Packet, went: &Packet, send: usize) -> bool {
-        let connection = Connection { came: Tuple::of(came), went: Tuple::of(went), opened_by: send };
-        let Connection { came, went, .. } = connection;
+    pub fn open(&mut self, node: NodeId, came: &Packet, went: &Packet, admits: bool, send: usize) -> bool {
+        let (came, went) = (Tuple::of(came), Tuple::of(went));
+        let connection = Connection { came, went, admits, opened_by: send };
         let table = &mut self.tables[node.index()];
         let known = table.forth.entry(came).or_default();
-        if known.iter().any(|old| old.went == went) {
+        if known.iter().any(|old| old.went == went && old.admits == admits) {
             return false;
         }
         known.push(connection);

@@ -3,7 +3,7 @@
 use super::filter::{Ruling, Sight, judge};
 use super::put::is_group;
 use super::route::{Asked, Outcome, check_source, is_link_local_v6, lookup};
-use super::state::{States, Tables, states};
+use super::state::{Hit, States, Tables, states};
 use super::trail::{Decision, End};
 use super::translate::{Course, Form, Spot, forms, peers};
 use super::view::View;
@@ -49,8 +49,34 @@ pub struct Way {
     pub exit: Exit,
     /// The packet as it leaves, or is delivered.
     pub packet: Packet,
-    /// Whether the packet opens a connection at the device by going this way.
-    pub opens: bool,
+    /// What the packet opens at the device by going this way.
+    pub opens: Opens,
+}
+
+/// What a packet opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Opens {
+    /// A connection: what follows it is established.
+    pub connection: bool,
+    /// No more than a binding: what follows it is translated as it was.
+    pub binding: bool,
+}
+
+impl Opens {
+    /// Nothing.
+    pub const NOTHING: Opens = Opens { connection: false, binding: false };
+
+    fn or(self, other: Opens) -> Opens {
+        Opens { connection: self.connection || other.connection, binding: self.binding || other.binding }
+    }
+
+    /// For each thing that is opened, whether it is a connection.
+    pub fn each(self) -> impl Iterator<Item = bool> {
+        [(self.connection, true), (self.binding, false)]
+            .into_iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, admits)| admits)
+    }
 }
 
 /// How a packet is received.
@@ -132,7 +158,7 @@ pub(super) fn under_states(
 ) -> Vec<Way> {
     let mut all: Vec<Way> = Vec::new();
     for hit in &may_be.hits {
-        for mut way in ways(State::Established, Course::Follows(*hit)) {
+        for mut way in following(view, may_be.fresh, *hit, &ways) {
             way.decisions.insert(0, Decision::Connection(*hit));
             merge(&mut all, way);
         }
@@ -147,20 +173,37 @@ pub(super) fn under_states(
     if !may_be.hits.is_empty() && timing == Timing::Fixed {
         return all;
     }
-    for way in under_all(may_be.fresh, ways) {
+    for way in under_all(may_be.fresh, |state| ways(state, Course::of(state))) {
         merge(&mut all, way);
     }
     all
 }
 
+/// The ways of a packet that follows a connection, or only the translation of one: that has no state of its own.
+fn following(
+    view: &View<'_>,
+    fresh: &[State],
+    hit: Hit,
+    ways: &impl Fn(State, Course) -> Vec<Way>,
+) -> Vec<Way> {
+    let course = Course::Follows(hit);
+    if hit.connection.admits {
+        return ways(State::Established, course);
+    }
+    if view.is_may() {
+        return fresh.iter().flat_map(|state| ways(*state, course)).collect();
+    }
+    under_all(fresh, |state| ways(state, course))
+}
+
 /// The ways that are there under every one of these states. Only if the state is certain does a way open anything.
-fn under_all(states: &[State], ways: impl Fn(State, Course) -> Vec<Way>) -> Vec<Way> {
-    let each: Vec<Vec<Way>> = states.iter().map(|state| ways(*state, Course::of(*state))).collect();
+fn under_all(states: &[State], ways: impl Fn(State) -> Vec<Way>) -> Vec<Way> {
+    let each: Vec<Vec<Way>> = states.iter().map(|state| ways(*state)).collect();
     let Some((first, rest)) = each.split_first() else { return Vec::new() };
     let everywhere = |way: &&Way| rest.iter().all(|other| other.iter().any(|also| also.leads_as(way)));
     let mut common: Vec<Way> = first.iter().filter(everywhere).cloned().collect();
     if !rest.is_empty() {
-        common.iter_mut().for_each(|way| way.opens = false);
+        common.iter_mut().for_each(|way| way.opens = Opens::NOTHING);
     }
     if common.is_empty() {
         // What stops it is worth telling, even if it differs from state to state.
@@ -184,7 +227,7 @@ fn merge(all: &mut Vec<Way>, way: Way) {
         return;
     };
     let doubts = |way: &Way| way.decisions.iter().map(|d| d.uncertain().len()).sum::<usize>();
-    let opens = old.opens || way.opens;
+    let opens = old.opens.or(way.opens);
     if doubts(&way) < doubts(old) {
         *old = way;
     }
@@ -201,7 +244,12 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn stop(&self, packet: &Packet, end: End) -> Way {
-        Way { decisions: self.decisions.clone(), exit: Exit::Stop(end), packet: *packet, opens: false }
+        Way {
+            decisions: self.decisions.clone(),
+            exit: Exit::Stop(end),
+            packet: *packet,
+            opens: Opens::NOTHING,
+        }
     }
 
     pub(super) fn note(&mut self, decision: Decision) {
@@ -361,16 +409,24 @@ fn deliver(
     let spot =
         Spot { hooks: &node.translating.input, end: Translated::Source, lender: sight.incoming, peers };
     for (packet, progress) in forms(view, &spot, sight, course, progress, ways) {
-        ways.push(finish(view, &Sight { packet: &packet, ..*sight }, progress, Exit::Deliver));
+        ways.push(finish(view, &Sight { packet: &packet, ..*sight }, course, progress, Exit::Deliver));
     }
 }
 
 /// The end of a way through a device that tracks: a new packet that a list with `opens` let pass opens its
-/// connection here. Where addresses are translated, every new packet opens one.
-pub(super) fn finish(view: &View<'_>, sight: &Sight<'_>, progress: Progress, exit: Exit) -> Way {
-    let opening = progress.opening || view.translates(sight.node);
-    let opens = opening && sight.state == State::New && view.tracks(sight.node);
-    Way { decisions: progress.decisions, exit, packet: *sight.packet, opens }
+/// connection here. Where addresses are translated, every new packet opens at least a binding.
+pub(super) fn finish(
+    view: &View<'_>,
+    sight: &Sight<'_>,
+    course: Course,
+    progress: Progress,
+    exit: Exit,
+) -> Way {
+    let translating = &view.network.node(sight.node).translating;
+    let is_first = sight.state == State::New && course == Course::Fresh && view.tracks(sight.node);
+    let connection = is_first && (progress.opening || translating.opens);
+    let binding = is_first && view.translates(sight.node) && !translating.opens;
+    Way { decisions: progress.decisions, exit, packet: *sight.packet, opens: Opens { connection, binding } }
 }
 
 fn forward_on(
@@ -393,7 +449,7 @@ fn forward_on(
     for (hop, progress) in next_hops(view, sight, &progress, ways) {
         for (packet, progress) in go_out(view, sight, through, progress, stages, hop.interface, ways) {
             let exit = Exit::Put { out: hop.interface, next_hop: hop.via.unwrap_or(packet.dst) };
-            ways.push(finish(view, &Sight { packet: &packet, ..*sight }, progress, exit));
+            ways.push(finish(view, &Sight { packet: &packet, ..*sight }, through.course, progress, exit));
         }
     }
     let Some(unknown) = node.dynamic_routes else { return };
@@ -404,7 +460,8 @@ fn forward_on(
         let mut progress = progress.clone();
         progress.note(Decision::Announced(unknown));
         for (packet, progress) in go_out(view, sight, through, progress, stages, out, ways) {
-            ways.push(finish(view, &Sight { packet: &packet, ..*sight }, progress, Exit::Spread { out }));
+            let exit = Exit::Spread { out };
+            ways.push(finish(view, &Sight { packet: &packet, ..*sight }, through.course, progress, exit));
         }
     }
 }
@@ -508,7 +565,7 @@ fn reroute(view: &View<'_>, sight: &Sight<'_>, progress: &Progress, ways: &mut V
         progress.note(Decision::SourceRouted(node.source_routing.unknown()));
         let mut stopped = Vec::new();
         if let Some(progress) = pass(view, Stage::Forward, &node.forward, &sight, progress, &mut stopped) {
-            ways.push(finish(view, &sight, progress, Exit::Reroute { out }));
+            ways.push(finish(view, &sight, Course::of(sight.state), progress, Exit::Reroute { out }));
         }
     }
 }

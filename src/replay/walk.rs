@@ -142,8 +142,8 @@ pub fn walk(network: &Network, reading: Reading, question: &Question, sends: &[S
             stirred.segments.extend(follow.undescribed);
             stirred.nodes.extend(follow.outsiders);
             stirred.answers.extend(follow.answers);
-            for Opened { node, came, went } in opened {
-                if tables.open(node, &came, &went, number) {
+            for Opened { node, came, went, admits } in opened {
+                if tables.open(node, &came, &went, admits, number) && !leg.opened.contains(&node) {
                     leg.opened.push(node);
                 }
             }

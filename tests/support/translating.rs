@@ -52,7 +52,9 @@ impl Maker {
             let family = self.chance.percent(15).then(|| self.chance.pick(&Family::ALL));
             let hook = Hook { filter, chain: 0, family };
             let rarely = self.chance.percent(20);
+            let opens = self.chance.percent(50);
             let translating = &mut self.case.network.nodes[node.index()].translating;
+            translating.opens = opens;
             match (end, rarely) {
                 (End::Source, false) => translating.postrouting.push(hook),
                 (End::Source, true) => translating.input.push(hook),

@@ -4,7 +4,7 @@
 //! `snat` rules, which are asked of packets that leave, the node's own among them (SEMANTICS.md section 3.1). Only the
 //! first packet of a connection is asked; all that follow it become what it has become.
 
-use super::ast::{ClauseKind, File, Nat, Policy, Side, Target, Translation as Written, Verb};
+use super::ast::{ClauseKind, File, Nat, Side, Target, Translation as Written};
 use super::lower::Lowerer;
 use super::meaning::{Direction, Meaning};
 use super::names::Names;
@@ -39,9 +39,6 @@ impl<N: Names> Lowerer<'_, '_, N> {
     /// none of this name.
     pub fn translations(&mut self, name: &str, diagnostics: &mut Diagnostics) -> Option<Filter> {
         let nat = self.file.nat(name)?;
-        if let Some(policy) = self.file.policy(name) {
-            check_policy(policy, nat, diagnostics);
-        }
         let resolver = resolver(self.names, &self.definitions, diagnostics, nat.name.value);
         let chain = |name: &str| Chain {
             name: name.to_owned(),
@@ -60,19 +57,6 @@ impl<N: Names> Lowerer<'_, '_, N> {
         }
         let name = format!("nat {}", nat.name.value);
         Some(Filter { name, span: nat.header, chains, translations, tracks: true })
-    }
-}
-
-/// A rule that opens no connection lets packets pass whose answers nobody could translate back.
-fn check_policy(policy: &Policy<'_>, nat: &Nat<'_>, diagnostics: &mut Diagnostics) {
-    let is_stateless = |kind: &ClauseKind<'_>| matches!(kind, ClauseKind::Stateless);
-    for rule in policy.rules.iter().filter(|rule| rule.verb.value == Verb::Allow) {
-        let Some(clause) = rule.clauses.iter().find(|clause| is_stateless(&clause.kind)) else { continue };
-        let message = format!("rule `{}` is stateless on a device that translates", rule.name.value);
-        let diagnostic = Diagnostic::error(Code::Policy, clause.span, message)
-            .also(nat.header, "the translations")
-            .help("leave `stateless` out: what is translated has a connection, or its answers would be lost");
-        diagnostics.push(diagnostic);
     }
 }
 

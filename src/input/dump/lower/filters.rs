@@ -118,6 +118,7 @@ impl Lowering<'_> {
         for (stage, chain) in &ruleset.hooks {
             bind(node, *stage, Hook { filter, chain: *chain, family: Some(ruleset.family) });
         }
+        node.translating.opens |= !ruleset.translating.is_empty();
         for (spot, chain) in &ruleset.translating {
             let list = match spot {
                 Spot::Prerouting => &mut node.translating.prerouting,
