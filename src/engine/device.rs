@@ -285,8 +285,7 @@ impl Run<'_, '_> {
             if leaving.set.is_empty() {
                 continue;
             }
-            let forms = (batch.came, delivered);
-            let change = self.note_change(view, batch.entry(), batch.look, forms, leaving);
+            let change = self.note_change(view, batch.entry(), batch.look, batch.came, leaving);
             let is_open = batch.look.is_open();
             self.deliver(view, batch.node, leaving.set, batch.receiver, is_open, change);
             if batch.look.opens() {
@@ -368,7 +367,7 @@ impl Run<'_, '_> {
                 continue;
             }
             let leaving = Leaving { set: packets, ..leaving };
-            let change = self.note_change(view, batch.entry(), batch.look, (batch.came, routed), leaving);
+            let change = self.note_change(view, batch.entry(), batch.look, batch.came, leaving);
             self.open_through(view, batch, (routed, leaving), [forward.opens, egress.opens], sends, change);
             let step = Step::Sent {
                 receiver: batch.receiver,
@@ -560,7 +559,7 @@ impl Run<'_, '_> {
                 continue;
             }
             let leaving = Leaving { set: packets, ..leaving };
-            let change = self.note_change(view, own.entry, look, (own.came, routed), leaving);
+            let change = self.note_change(view, own.entry, look, own.came, leaving);
             if look.opens() {
                 let opened = if view.compiled.translates(node) {
                     let lists = [Set::EMPTY, output.opens, egress.opens];

@@ -94,12 +94,14 @@ pub(super) struct Leaving {
     pub(super) set: Set,
     /// What has translated their source, if they are the first of a connection.
     pub(super) rule: Option<Applied>,
+    /// What they were as they were routed.
+    pub(super) routed: Set,
 }
 
 impl Leaving {
     /// Packets that nothing has translated.
     pub(super) fn unchanged(set: Set) -> Leaving {
-        Leaving { set, rule: None }
+        Leaving { set, rule: None, routed: set }
     }
 }
 
@@ -215,7 +217,7 @@ impl Run<'_, '_> {
         routed: Set,
         (incoming, outgoing): (Option<InterfaceId>, Option<InterfaceId>),
     ) -> Vec<Leaving> {
-        let one = |set: Set| vec![Leaving { set, rule: None }];
+        let one = |set: Set| vec![Leaving { set, rule: None, routed }];
         if !view.compiled.translates(node) {
             return one(routed);
         }
@@ -233,7 +235,7 @@ impl Run<'_, '_> {
                         continue;
                     }
                     let set = view.image(here, *rule, End::Source);
-                    leaving.push(Leaving { set, rule: *rule });
+                    leaving.push(Leaving { set, rule: *rule, routed: here });
                 }
                 leaving
             }
@@ -263,7 +265,7 @@ impl Run<'_, '_> {
         view: &View<'_>,
         entry: Meeting,
         look: Look,
-        (came, routed): (Set, Set),
+        came: Set,
         leaving: Leaving,
     ) -> Option<usize> {
         let alike = look.course == Course::Fresh && look.kind == LookKind::AnyFresh;
@@ -271,7 +273,8 @@ impl Run<'_, '_> {
         if as_it_is || !view.compiled.translates(entry.node) {
             return None;
         }
-        self.changes.push(Change { entry, course: look.course, rule: leaving.rule, came, routed });
+        let Leaving { rule, routed, .. } = leaving;
+        self.changes.push(Change { entry, course: look.course, rule, came, routed });
         Some(self.changes.len() - 1)
     }
 
@@ -285,6 +288,7 @@ impl Run<'_, '_> {
         leaving: Leaving,
         admits: bool,
     ) -> Set {
+        let routed = view.space.intersect(routed, leaving.routed);
         let passed = view.origin(leaving.set, leaving.rule, End::Source, routed);
         let mut opened = Vec::new();
         for (rule, came) in &entered.parts {
