@@ -1,0 +1,226 @@
+//! The kernel beside the interpreter and the engine.
+
+use super::bench::{Bench, Event, From, What};
+use super::described::Described;
+use super::frame::{Read, Shape, parts};
+use super::spec::Spec;
+use isoaudit::engine::{self, Compiled, Cut, Limits, Places, Query};
+use isoaudit::header::{Fragment, Packet};
+use isoaudit::model::Reading;
+use isoaudit::replay::{Branch, End, Foothold, Origin, Place, Question, Send, Stance, walk};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Something that is sent: by whom, what, and what the model does not know about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Probe {
+    pub(crate) from: From,
+    pub(crate) packet: Packet,
+    pub(crate) shape: Shape,
+}
+
+/// A place of the bench.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Spot {
+    Line(usize),
+    Node(usize),
+}
+
+/// Where a packet arrived, in which form.
+pub(crate) type Arrivals = BTreeSet<(Spot, Packet)>;
+
+/// What became of a probe in the kernel.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    /// The probe itself.
+    pub(crate) arrived: Arrivals,
+    /// Whatever else was seen: answers, with the place.
+    pub(crate) answers: Arrivals,
+    /// The nodes that have heard any of it.
+    pub(crate) touched: BTreeSet<usize>,
+}
+
+/// A difference, in words, and whether it makes a claim hold that does not.
+#[derive(Debug, Clone)]
+pub(crate) struct Difference {
+    pub(crate) what: String,
+    pub(crate) probe: usize,
+}
+
+/// Sends a probe and looks where it gets.
+pub(crate) fn observe(bench: &mut Bench, probe: &Probe) -> Seen {
+    let mut seen = Seen::default();
+    for part in parts(&probe.packet) {
+        bench.send(probe.from, &part, &probe.shape).unwrap_or_else(|error| panic!("{part} is not sent: {error}"));
+    }
+    let events = bench.drain();
+    take(&mut seen, probe, &events);
+    seen
+}
+
+/// Looks again for what comes late.
+pub(crate) fn observe_late(bench: &mut Bench, probe: &Probe, seen: &mut Seen) -> bool {
+    std::thread::sleep(Duration::from_millis(20));
+    let events = bench.drain();
+    take(seen, probe, &events);
+    !events.is_empty()
+}
+
+fn take(seen: &mut Seen, probe: &Probe, events: &[Event]) {
+    let injected = match probe.from {
+        From::Line { link, to } => Some((link, to)),
+        From::Own(_) => None,
+    };
+    for Event { node, what, read } in events {
+        seen.touched.insert(*node);
+        let spot = match what {
+            What::Heard(_) => continue,
+            What::Put(link) => Spot::Line(*link),
+            What::Delivered => Spot::Node(*node),
+        };
+        match own_form(probe, read) {
+            Some(packet) => {
+                if packet.fragment == probe.packet.fragment || probe.packet.fragment == Fragment::Whole {
+                    seen.arrived.insert((spot, packet));
+                }
+                // Past the input filter a datagram is whole again.
+                if *what == What::Delivered && packet.fragment == Fragment::Whole {
+                    seen.arrived.insert((spot, Packet { fragment: probe.packet.fragment, ..packet }));
+                }
+            }
+            None => {
+                seen.answers.insert((spot, read.packet));
+            }
+        }
+    }
+    if let Some((link, _)) = injected {
+        seen.arrived.insert((Spot::Line(link), probe.packet));
+    }
+}
+
+/// The probe as it was seen, if this is the probe and no answer to it.
+fn own_form(probe: &Probe, read: &Read) -> Option<Packet> {
+    let Packet { sport, dport, icmp_type, icmp_code, flags, .. } = probe.packet;
+    let same_kind = read.packet.proto == probe.packet.proto;
+    if read.packet.fragment == Fragment::Later {
+        let marked = read.marker.is_some_and(|marker| marker as u16 == (probe.shape.marker as u16).max(1));
+        // What a later fragment does not show it has of its datagram.
+        return (same_kind && marked).then_some(Packet { sport, dport, icmp_type, icmp_code, flags, ..read.packet });
+    }
+    let wanted = match probe.shape.about.get(..4) {
+        Some(four) => u32::from_be_bytes([four[0], four[1], four[2], four[3]]),
+        None => probe.shape.marker,
+    };
+    let same = same_kind
+        && read.marker == Some(wanted)
+        && (read.packet.icmp_type, read.packet.icmp_code, read.packet.flags) == (icmp_type, icmp_code, flags);
+    same.then_some(read.packet)
+}
+
+/// A probe as the interpreter sends it.
+pub(crate) fn send_of(spec: &Spec, described: &Described, probe: &Probe) -> Send {
+    let origin = match probe.from {
+        From::Own(node) => Origin::Honest(described.nodes[node]),
+        From::Line { link, to } => {
+            let sender = spec.links[link].ends[1 - to].node;
+            let only_line = spec.ends_of(sender).len() == 1;
+            if only_line { Origin::Node(described.nodes[sender]) } else { Origin::Segment(described.segments[link]) }
+        }
+    };
+    Send { origin, packet: probe.packet, path: Vec::new() }
+}
+
+fn question(sends: &[Send]) -> Question {
+    let stands = |send: &Send| match send.origin {
+        Origin::Segment(id) => Foothold { place: Place::Segment(id), stance: Stance::Adversary },
+        Origin::Node(id) => Foothold { place: Place::Node(id), stance: Stance::Adversary },
+        Origin::Honest(id) | Origin::Answer(id) => Foothold { place: Place::Node(id), stance: Stance::Honest },
+    };
+    Question { footholds: sends.iter().map(stands).collect(), ..Question::default() }
+}
+
+/// Where a probe arrives by the interpreter, and in which form, for each probe of a schedule; by *must* and by *may*.
+pub(crate) fn walked(spec: &Spec, described: &Described, probes: &[Probe]) -> [Vec<Arrivals>; 2] {
+    let sends: Vec<Send> = probes.iter().map(|probe| send_of(spec, described, probe)).collect();
+    let question = question(&sends);
+    [Reading::Must, Reading::May].map(|reading| {
+        let legs = walk(&described.network, reading, &question, &sends).legs;
+        legs.iter().zip(probes).map(|(leg, probe)| of_branches(spec, described, probe, &leg.branches)).collect()
+    })
+}
+
+fn of_branches(spec: &Spec, described: &Described, probe: &Probe, branches: &[Branch]) -> Arrivals {
+    let spots: BTreeMap<Place, Spot> = spots(described).collect();
+    let mut arrived = Arrivals::new();
+    for branch in branches.iter().filter(|branch| begins_at(spec, described, probe, branch)) {
+        for hop in &branch.hops {
+            if let (Place::Segment(_), Some(spot)) = (hop.place, spots.get(&hop.place)) {
+                arrived.insert((*spot, hop.packet));
+            }
+        }
+        if let End::Delivered(node) = branch.end {
+            let packet = branch.hops.last().map_or(probe.packet, |hop| hop.packet);
+            arrived.extend(spots.get(&Place::Node(node)).map(|spot| (*spot, packet)));
+        }
+    }
+    arrived
+}
+
+/// Whether a branch begins at the receiver of the probe.
+fn begins_at(spec: &Spec, described: &Described, probe: &Probe, branch: &Branch) -> bool {
+    let From::Line { link, to } = probe.from else { return true };
+    let end = &spec.links[link].ends[to];
+    let first = branch.hops.iter().find(|hop| hop.incoming.is_some());
+    first.is_some_and(|hop| hop.place == Place::Node(described.nodes[end.node]))
+}
+
+fn spots(described: &Described) -> impl Iterator<Item = (Place, Spot)> + '_ {
+    let lines = described.segments.iter().enumerate().map(|(number, id)| (Place::Segment(*id), Spot::Line(number)));
+    let nodes = described.nodes.iter().enumerate().map(|(number, id)| (Place::Node(*id), Spot::Node(number)));
+    lines.chain(nodes)
+}
+
+/// What the engine says of everything that anybody on a line can send.
+pub(crate) struct Sets<'c> {
+    must: engine::Reached<'c>,
+    may: engine::Reached<'c>,
+}
+
+/// A query about all that starts on a line.
+pub(crate) fn query(described: &Described, link: usize, reading: Reading) -> Query {
+    let network = &described.network;
+    let none = || Places::none(network.nodes.len(), network.segments.len());
+    let mut footholds = none();
+    footholds.segments[described.segments[link].index()] = true;
+    Query {
+        reading,
+        footholds,
+        honest: Vec::new(),
+        honest_segments: Vec::new(),
+        talkers: Vec::new(),
+        accomplices: none(),
+        forged: vec![false; network.segments.len()],
+        destinations: Vec::new(),
+        services: Vec::new(),
+        own_sources: false,
+        targets: none(),
+        free: Vec::new(),
+        cut: Cut::default(),
+    }
+}
+
+impl<'c> Sets<'c> {
+    pub(crate) fn new(described: &Described, compiled: &'c Compiled<'c>, link: usize) -> Sets<'c> {
+        let of = |reading| engine::explore(compiled, &query(described, link, reading), Limits::default()).expect("no limit");
+        Sets { must: of(Reading::Must), may: of(Reading::May) }
+    }
+
+    /// Whether a packet arrives at a spot, certainly and possibly.
+    pub(crate) fn contain(&self, described: &Described, spot: Spot, packet: &Packet) -> [bool; 2] {
+        let place = match spot {
+            Spot::Line(number) => engine::Place::Segment(described.segments[number]),
+            Spot::Node(number) => engine::Place::Node(described.nodes[number]),
+        };
+        [self.must.contains(place, packet), self.may.contains(place, packet)]
+    }
+}
