@@ -26,13 +26,15 @@ impl Causes {
     }
 }
 
-/// Group destinations as an interface sees them.
-pub(super) fn group_at(view: &View<'_>, interface: InterfaceId) -> Set {
+/// Group destinations as an interface sees them: those of its segment, and the broadcast addresses of its whole node.
+pub(super) fn group_at(view: &mut View<'_>, interface: InterfaceId) -> Set {
     let compiled = view.compiled;
-    match compiled.network.interface(interface).segment {
+    let there = match compiled.network.interface(interface).segment {
         Some(segment) => compiled.segments[segment.index()].group,
         None => compiled.common.multicast,
-    }
+    };
+    let node = compiled.network.interface(interface).node;
+    view.space.union(there, compiled.nodes[node.index()].to_broadcast)
 }
 
 /// A batch on its way through one node.
@@ -146,7 +148,9 @@ impl Run<'_, '_> {
             (Reading::May, Kind::Linux) => common.never_taken,
             (Reading::May, Kind::Unknown(_)) => Set::EMPTY,
             (Reading::Must, _) => {
-                view.space.union(common.martians, view.compiled.nodes[node.index()].from_own)
+                let facts = &view.compiled.nodes[node.index()];
+                let own = view.space.union(facts.from_own, facts.from_broadcast);
+                view.space.union(common.martians, own)
             }
         };
         view.space.minus(packets, dropped)

@@ -24,6 +24,11 @@ pub(super) struct NodeFacts {
     pub(super) from_own: Set,
     /// Packets to them.
     pub(super) to_own: Set,
+    /// Packets from the broadcast addresses of its prefixes.
+    pub(super) from_broadcast: Set,
+    /// Packets to the broadcast addresses of its prefixes. It takes them on every interface, and passes them on only if it
+    /// is told to (`bc_forwarding`).
+    pub(super) to_broadcast: Set,
     /// Whether it tracks connections.
     pub(super) tracks: bool,
     /// Whether some filter of it asks for the connection state.
@@ -105,7 +110,12 @@ pub(super) fn node_facts(
     let hooks = network.hooks(id);
     let facts = || hooks.iter().map(|hook| &filters[hook.filter.index()]);
     let own: Vec<AddressRange> = network.own_addresses(id).map(AddressRange::single).collect();
+    let interfaces = network.node(id).interfaces.iter();
+    let broadcasts: Vec<AddressRange> =
+        interfaces.flat_map(|interface| inject::broadcasts(network, *interface)).collect();
     NodeFacts {
+        from_broadcast: space.addresses(Side::Src, &broadcasts),
+        to_broadcast: space.addresses(Side::Dst, &broadcasts),
         from_own: space.addresses(Side::Src, &own),
         to_own: space.addresses(Side::Dst, &own),
         own,

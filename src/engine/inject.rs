@@ -169,7 +169,8 @@ pub(super) fn multicast() -> Vec<AddressRange> {
     ranges
 }
 
-fn broadcasts(network: &Network, interface: crate::model::InterfaceId) -> Vec<AddressRange> {
+/// The broadcast addresses of the prefixes of an interface.
+pub(super) fn broadcasts(network: &Network, interface: crate::model::InterfaceId) -> Vec<AddressRange> {
     let addresses = network.interface(interface).addresses.iter();
     let v4 = addresses.filter(|a| Family::of(a.net.addr()) == Family::V4 && a.net.prefix_len() < 31);
     v4.map(|a| AddressRange::single(a.net.broadcast())).collect()

@@ -269,7 +269,9 @@ pub(super) fn which_way(view: &View<'_>, incoming: InterfaceId, packet: &Packet)
     if view.is_own(interface.node, packet.dst) {
         return (true, false);
     }
-    let group = interface.segment.is_some_and(|segment| is_group(view, segment, packet.dst));
+    // A Linux node takes what is sent to the broadcast address of any of its prefixes, on every interface.
+    let group = interface.segment.is_some_and(|segment| is_group(view, segment, packet.dst))
+        || view.is_own_broadcast(interface.node, packet.dst);
     if !group {
         return (false, true);
     }
@@ -292,7 +294,9 @@ pub(super) fn is_martian(view: &View<'_>, node: NodeId, packet: &Packet) -> bool
         IpAddr::V4(a) => a.octets()[0] == 0 || a.is_loopback(),
         IpAddr::V6(a) => a.is_unspecified(),
     };
-    never || nowhere(packet.src) || nowhere(packet.dst) || view.is_own(node, packet.src)
+    // Whether a source is looked at that is a broadcast address hangs on rules and settings of all kinds.
+    let odd = |address: IpAddr| view.is_own(node, address) || view.is_own_broadcast(node, address);
+    never || nowhere(packet.src) || nowhere(packet.dst) || odd(packet.src)
 }
 
 fn deliver(view: &View<'_>, sight: &Sight<'_>, mut progress: Progress, ways: &mut Vec<Way>) {

@@ -132,6 +132,7 @@ impl Namespace {
             .or_else(|_| sys::set_option(&tap, libc::SOL_SOCKET, libc::SO_RCVBUF, 4 << 20))?;
         let raw = |domain| sys::socket(domain, libc::SOCK_RAW, libc::IPPROTO_RAW);
         let raw = [raw(libc::AF_INET)?, raw(libc::AF_INET6)?];
+        sys::set_option(&raw[0], libc::SOL_SOCKET, libc::SO_BROADCAST, 1)?;
         let mut routes = Netlink::open(libc::NETLINK_ROUTE)?;
         routes.call(&switch_on(1, libc::IFF_UP)).map_err(told("lo"))?;
         Ok(Namespace {

@@ -40,13 +40,6 @@ pub(crate) struct Seen {
     pub(crate) touched: BTreeSet<usize>,
 }
 
-/// A difference, in words, and whether it makes a claim hold that does not.
-#[derive(Debug, Clone)]
-pub(crate) struct Difference {
-    pub(crate) what: String,
-    pub(crate) probe: usize,
-}
-
 /// Sends a probe and looks where it gets.
 pub(crate) fn observe(bench: &mut Bench, probe: &Probe) -> Seen {
     let mut seen = Seen::default();
@@ -75,17 +68,17 @@ fn take(seen: &mut Seen, probe: &Probe, events: &[Event]) {
         seen.touched.insert(*node);
         let spot = match what {
             What::Heard(_) => continue,
+            // What a node sends to itself, be it by a broadcast, never leaves it.
+            What::Delivered if probe.from == From::Own(*node) => continue,
             What::Put(link) => Spot::Line(*link),
             What::Delivered => Spot::Node(*node),
         };
         match own_form(probe, read) {
             Some(packet) => {
-                if packet.fragment == probe.packet.fragment || probe.packet.fragment == Fragment::Whole {
-                    seen.arrived.insert((spot, packet));
-                }
-                // Past the input filter a datagram is whole again.
-                if *what == What::Delivered && packet.fragment == Fragment::Whole {
-                    seen.arrived.insert((spot, Packet { fragment: probe.packet.fragment, ..packet }));
+                // Whoever puts a datagram together may send it on, or deliver it, as one: then each part arrives.
+                let sent = probe.packet.fragment;
+                if packet.fragment == sent || packet.fragment == Fragment::Whole {
+                    seen.arrived.insert((spot, Packet { fragment: sent, ..packet }));
                 }
             }
             None => {
@@ -103,9 +96,9 @@ fn own_form(probe: &Probe, read: &Read) -> Option<Packet> {
     let Packet { sport, dport, icmp_type, icmp_code, flags, .. } = probe.packet;
     let same_kind = read.packet.proto == probe.packet.proto;
     if read.packet.fragment == Fragment::Later {
-        let marked = read.marker.is_some_and(|marker| marker as u16 == (probe.shape.marker as u16).max(1));
-        // What a later fragment does not show it has of its datagram.
-        return (same_kind && marked).then_some(Packet { sport, dport, icmp_type, icmp_code, flags, ..read.packet });
+        // What a later fragment does not show it has of its datagram. Whoever puts datagrams together gives their fragments new
+        // identifications; nobody answers by fragments.
+        return same_kind.then_some(Packet { sport, dport, icmp_type, icmp_code, flags, ..read.packet });
     }
     let wanted = match probe.shape.about.get(..4) {
         Some(four) => u32::from_be_bytes([four[0], four[1], four[2], four[3]]),
@@ -139,20 +132,33 @@ fn question(sends: &[Send]) -> Question {
     Question { footholds: sends.iter().map(stands).collect(), ..Question::default() }
 }
 
-/// Where a probe arrives by the interpreter, and in which form, for each probe of a schedule; by *must* and by *may*.
-pub(crate) fn walked(spec: &Spec, described: &Described, probes: &[Probe]) -> [Vec<Arrivals>; 2] {
-    let sends: Vec<Send> = probes.iter().map(|probe| send_of(spec, described, probe)).collect();
-    let question = question(&sends);
-    [Reading::Must, Reading::May].map(|reading| {
-        let legs = walk(&described.network, reading, &question, &sends).legs;
-        legs.iter().zip(probes).map(|(leg, probe)| of_branches(spec, described, probe, &leg.branches)).collect()
-    })
+/// Where a probe arrives by the interpreter, and in which form.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Walked {
+    /// By *must*: each of the ways that the network may choose, of which it takes one.
+    pub(crate) must: Vec<Arrivals>,
+    /// By *may*, on all ways together.
+    pub(crate) may: Arrivals,
 }
 
-fn of_branches(spec: &Spec, described: &Described, probe: &Probe, branches: &[Branch]) -> Arrivals {
+/// The walks of a schedule.
+pub(crate) fn walked(spec: &Spec, described: &Described, probes: &[Probe]) -> Vec<Walked> {
+    let sends: Vec<Send> = probes.iter().map(|probe| send_of(spec, described, probe)).collect();
+    let question = question(&sends);
+    let by = |reading| -> Vec<Vec<Arrivals>> {
+        let legs = walk(&described.network, reading, &question, &sends).legs;
+        legs.iter().zip(probes).map(|(leg, probe)| of_branches(spec, described, probe, &leg.branches)).collect()
+    };
+    let may = by(Reading::May).into_iter().map(|ways| ways.into_iter().flatten().collect());
+    by(Reading::Must).into_iter().zip(may).map(|(must, may)| Walked { must, may }).collect()
+}
+
+/// The arrivals of each way.
+fn of_branches(spec: &Spec, described: &Described, probe: &Probe, branches: &[Branch]) -> Vec<Arrivals> {
     let spots: BTreeMap<Place, Spot> = spots(described).collect();
-    let mut arrived = Arrivals::new();
+    let mut all = Vec::new();
     for branch in branches.iter().filter(|branch| begins_at(spec, described, probe, branch)) {
+        let mut arrived = Arrivals::new();
         for hop in &branch.hops {
             if let (Place::Segment(_), Some(spot)) = (hop.place, spots.get(&hop.place)) {
                 arrived.insert((*spot, hop.packet));
@@ -162,8 +168,9 @@ fn of_branches(spec: &Spec, described: &Described, probe: &Probe, branches: &[Br
             let packet = branch.hops.last().map_or(probe.packet, |hop| hop.packet);
             arrived.extend(spots.get(&Place::Node(node)).map(|spot| (*spot, packet)));
         }
+        all.push(arrived);
     }
-    arrived
+    all
 }
 
 /// Whether a branch begins at the receiver of the probe.

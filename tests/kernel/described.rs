@@ -71,7 +71,8 @@ pub(crate) fn describe(spec: &Spec, bench: &Bench, folder: PathBuf) -> Result<De
 fn dump(bench: &Bench, node: usize, place: &Path, ipv6: bool) -> std::io::Result<()> {
     let mut commands: Vec<(&str, &[&str])> = vec![
         ("ip-addr.json", &["-j", "-d", "addr"]),
-        ("ip-route.json", &["-j", "route", "show", "table", "all"]),
+        // Without `-4` it shows the routes of both families.
+        ("ip-route.json", &["-4", "-j", "route", "show", "table", "all"]),
         ("ip-rule.json", &["-j", "rule"]),
     ];
     if ipv6 {

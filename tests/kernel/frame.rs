@@ -91,11 +91,7 @@ fn transport(packet: &Packet, shape: &Shape) -> Vec<u8> {
             bytes.extend([0, 0, 0, 0]);
             at = Some(6);
         }
-        proto::SCTP | proto::DCCP => {
-            bytes.extend(packet.sport.to_be_bytes());
-            bytes.extend(packet.dport.to_be_bytes());
-            bytes.extend([0; 8]);
-        }
+        proto::SCTP => return sctp(packet, shape),
         proto::ICMP | proto::ICMPV6 => {
             bytes.extend([packet.icmp_type, packet.icmp_code, 0, 0]);
             bytes.extend(shape.echo.to_be_bytes());
@@ -121,6 +117,28 @@ fn transport(packet: &Packet, shape: &Shape) -> Vec<u8> {
         let sum = if sum == 0 && packet.proto == proto::UDP { u16::MAX } else { sum };
         bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes());
     }
+    bytes
+}
+
+/// What opens an association: one INIT chunk, whose tag is the marker (RFC 9260 section 3.3.2).
+fn sctp(packet: &Packet, shape: &Shape) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend(packet.sport.to_be_bytes());
+    bytes.extend(packet.dport.to_be_bytes());
+    bytes.extend([0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 20]);
+    bytes.extend(shape.marker.to_be_bytes());
+    bytes.extend([0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1]);
+    if packet.fragment != Fragment::Whole {
+        // A chunk that nobody knows, to be skipped, fills the rest.
+        let rest = FIRST_PART + 24 - bytes.len();
+        bytes.extend([0xbf, 0, 0, rest as u8]);
+        bytes.resize(FIRST_PART + 24, 0);
+    }
+    // CRC32c, lowest byte first (RFC 9260 appendix A).
+    let crc = bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 & (crc & 1).wrapping_neg()))
+    });
+    bytes[8..12].copy_from_slice(&(!crc).to_le_bytes());
     bytes
 }
 
@@ -283,7 +301,7 @@ fn fill(packet: &mut Packet, rest: &[u8]) -> Option<usize> {
             usize::from(*rest.get(12)? >> 4) * 4
         }
         proto::UDP | proto::UDPLITE => 8,
-        proto::SCTP | proto::DCCP => 12,
+        proto::SCTP => 16,
         proto::ICMP | proto::ICMPV6 => {
             packet.icmp_type = *rest.first()?;
             packet.icmp_code = *rest.get(1)?;

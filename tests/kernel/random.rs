@@ -232,15 +232,8 @@ impl Maker<'_> {
             let whose = self.chance.pick(&["all.rp_filter", "default.rp_filter"]);
             set(whose, value);
         }
-        let local = self.chance.percent(15);
-        if local {
-            set("all.accept_local", "1");
-        }
         if filter < 2 {
             self.count(if filter == 0 { "rp_filter strict" } else { "rp_filter loose" });
-        }
-        if local {
-            self.count("accept_local");
         }
     }
 
