@@ -461,14 +461,44 @@ impl View<'_> {
     /// Packets whose answer would be sent, by this interface or by any.
     fn routed_back(&mut self, interface: InterfaceId, only_here: bool) -> Set {
         let node = self.compiled.network.interface(interface).node;
-        let fib = self.fib(node, Some(interface));
-        let ways = fib.sends.iter().filter(|(hop, _)| !only_here || hop.interface == interface);
-        let sets: Vec<Set> = ways.map(|(_, set)| *set).collect();
-        let answers = self.space.union_all(&sets);
+        let mut answers = if self.reading == Reading::May { Set::EMPTY } else { Set::FULL };
+        for asks in self.asking(interface) {
+            let fib = self.fib(node, asks);
+            let ways = fib.sends.iter().filter(|(hop, _)| !only_here || hop.interface == interface);
+            let sets: Vec<Set> = ways.map(|(_, set)| *set).collect();
+            let sent = self.space.union_all(&sets);
+            answers = match self.reading {
+                Reading::May => self.space.union(answers, sent),
+                Reading::Must => self.space.intersect(answers, sent),
+            };
+        }
         let senders = self.space.mirror(answers);
         // The way to an own address is the node itself, which no other sender is.
         let own = self.compiled.nodes[node.index()].from_own;
         self.space.minus(senders, own)
+    }
+
+    /// As coming in on which interfaces Linux may look up the way back: on the one that the packet leaves by, or on none if
+    /// the node takes it (`fib_validate_source`); within the VRF of the interface. One of each class of them.
+    fn asking(&self, interface: InterfaceId) -> Vec<Option<InterfaceId>> {
+        let network = self.compiled.network;
+        let spec = network.interface(interface);
+        let node = network.node(spec.node);
+        if node.lookup.iter().all(|rule| rule.incoming.is_none()) {
+            return vec![Some(interface)];
+        }
+        let may = self.reading == Reading::May;
+        let mut all: Vec<Option<InterfaceId>> =
+            node.interfaces.iter().copied().filter(|id| may || network.interface(*id).vrf == spec.vrf).map(Some).collect();
+        all.extend((may || spec.vrf.is_none()).then_some(None));
+        let mut seen = Vec::new();
+        all.retain(|asks| {
+            let class = fib_class(network, spec.node, *asks);
+            let is_new = !seen.contains(&class);
+            seen.push(class);
+            is_new
+        });
+        all
     }
 }
 

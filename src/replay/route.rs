@@ -242,7 +242,38 @@ pub fn check_source(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> 
 /// Whether the way back to the source leaves by the interface that the packet came in on (or at all, for `loose`), and
 /// the lookup that says so.
 fn look_back(view: &View<'_>, incoming: InterfaceId, packet: &Packet, loose: bool) -> (bool, Option<Found>) {
-    let back = Asked { src: packet.dst, dst: packet.src, incoming: Some(incoming) };
+    let mut first = None;
+    for asks in asking(view, incoming) {
+        let (good, found) = look_back_as(view, incoming, asks, packet, loose);
+        if good == view.is_may() {
+            return (good, found);
+        }
+        first = first.or(found);
+    }
+    (!view.is_may(), first)
+}
+
+/// As coming in on which interfaces the way back may be looked up. Linux asks as if the answer came in on the interface that
+/// the packet leaves by, or on none if it is for the node itself (`fib_validate_source`); a VRF stays that of the packet.
+fn asking(view: &View<'_>, incoming: InterfaceId) -> Vec<Option<InterfaceId>> {
+    let interface = view.network.interface(incoming);
+    let node = view.network.node(interface.node);
+    if node.lookup.iter().all(|rule| rule.incoming.is_none()) {
+        return vec![Some(incoming)];
+    }
+    let of_vrf = |id: &InterfaceId| view.is_may() || view.network.interface(*id).vrf == interface.vrf;
+    let none = (view.is_may() || interface.vrf.is_none()).then_some(None);
+    node.interfaces.iter().copied().filter(of_vrf).map(Some).chain(none).collect()
+}
+
+fn look_back_as(
+    view: &View<'_>,
+    incoming: InterfaceId,
+    asks: Option<InterfaceId>,
+    packet: &Packet,
+    loose: bool,
+) -> (bool, Option<Found>) {
+    let back = Asked { src: packet.dst, dst: packet.src, incoming: asks };
     let node = view.network.interface(incoming).node;
     let found = lookup(view, node, back);
     // The way to an own address is the node itself, which no other sender is.

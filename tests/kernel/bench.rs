@@ -362,7 +362,10 @@ impl Bench {
                 sys::send_frame(&self.namespaces[node].frames, index(link), mac(link, to), ether_type, &bytes)
             }
             From::Own(node) => {
-                let sent = sys::send_raw(&self.namespaces[node].raw[usize::from(v6)], packet.dst, &bytes);
+                let socket = &self.namespaces[node].raw[usize::from(v6)];
+                // The rules of routing look at the address of the socket, not at that in the packet.
+                sys::bind(socket, packet.src)?;
+                let sent = sys::send_raw(socket, packet.dst, &bytes);
                 // The output filter, a route that refuses, and the lack of one are errors of the call.
                 let refused = [libc::EPERM, libc::EACCES, libc::EHOSTUNREACH, libc::ENETUNREACH, libc::EINVAL];
                 sent.or_else(|e| if e.raw_os_error().is_some_and(|code| refused.contains(&code)) { Ok(()) } else { Err(e) })

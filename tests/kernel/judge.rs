@@ -39,6 +39,7 @@ pub(crate) fn many(networks: u64, packets: usize) {
     let first = setting("ISOAUDIT_KERNEL_SEED", 1);
     let mut tally = Tally::default();
     let mut bad = 0;
+    let networks = setting("ISOAUDIT_KERNEL_NETWORKS", networks);
     for seed in first..first + networks {
         if let Err(found) = one(seed, packets, &mut tally) {
             bad += 1;

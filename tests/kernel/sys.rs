@@ -131,26 +131,35 @@ pub(crate) fn send_frame(fd: &OwnedFd, interface: i32, to: [u8; 6], ether_type: 
     send_to(fd, bytes, std::ptr::from_ref(&address).cast(), length)
 }
 
-/// Sends a whole datagram of layer 3 from a raw socket: by the routes and the output filter of the namespace.
-pub(crate) fn send_raw(fd: &OwnedFd, to: IpAddr, bytes: &[u8]) -> Result<()> {
-    match to {
-        IpAddr::V4(to) => {
+/// Calls with an address as the kernel has it, and its length.
+fn with_address<T>(address: IpAddr, call: impl FnOnce(*const libc::sockaddr, libc::socklen_t) -> T) -> T {
+    match address {
+        IpAddr::V4(address) => {
             // SAFETY: an address of all zeros is a valid one.
-            let mut address: libc::sockaddr_in = unsafe { zeroed() };
-            address.sin_family = libc::AF_INET as u16;
-            address.sin_addr.s_addr = u32::from(to).to_be();
-            let length = size_of::<libc::sockaddr_in>() as libc::socklen_t;
-            send_to(fd, bytes, std::ptr::from_ref(&address).cast(), length)
+            let mut socket: libc::sockaddr_in = unsafe { zeroed() };
+            socket.sin_family = libc::AF_INET as u16;
+            socket.sin_addr.s_addr = u32::from(address).to_be();
+            call(std::ptr::from_ref(&socket).cast(), size_of::<libc::sockaddr_in>() as libc::socklen_t)
         }
-        IpAddr::V6(to) => {
+        IpAddr::V6(address) => {
             // SAFETY: an address of all zeros is a valid one.
-            let mut address: libc::sockaddr_in6 = unsafe { zeroed() };
-            address.sin6_family = libc::AF_INET6 as u16;
-            address.sin6_addr.s6_addr = to.octets();
-            let length = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
-            send_to(fd, bytes, std::ptr::from_ref(&address).cast(), length)
+            let mut socket: libc::sockaddr_in6 = unsafe { zeroed() };
+            socket.sin6_family = libc::AF_INET6 as u16;
+            socket.sin6_addr.s6_addr = address.octets();
+            call(std::ptr::from_ref(&socket).cast(), size_of::<libc::sockaddr_in6>() as libc::socklen_t)
         }
     }
+}
+
+/// Gives a raw socket an own address.
+pub(crate) fn bind(fd: &OwnedFd, to: IpAddr) -> Result<()> {
+    // SAFETY: the address is of the length that is given, and is not kept.
+    with_address(to, |address, length| check(unsafe { libc::bind(fd.as_raw_fd(), address, length) })).map(drop)
+}
+
+/// Sends a whole datagram of layer 3 from a raw socket: by the routes and the output filter of the namespace.
+pub(crate) fn send_raw(fd: &OwnedFd, to: IpAddr, bytes: &[u8]) -> Result<()> {
+    with_address(to, |address, length| send_to(fd, bytes, address, length))
 }
 
 fn send_to(fd: &OwnedFd, bytes: &[u8], to: *const libc::sockaddr, length: libc::socklen_t) -> Result<()> {
