@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::print_stdout, reason = "with --nocapture a test says how much it has compared")]
 
+mod attacks;
 mod bench;
 mod beside;
 mod chance;

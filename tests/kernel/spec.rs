@@ -176,7 +176,11 @@ impl Spec {
         if !self.ipv6 {
             text.push_str(", ipv6: off");
         }
-        text.push_str(", interfaces: { antispoof: off } }\nnodes:\n");
+        text.push_str(", interfaces: { antispoof: off } }\n");
+        // Each host is a zone of its name, and so is its line.
+        let hosts = self.nodes.iter().filter(|node| node.is_host).map(|node| format!("{}: {{}}", node.name));
+        writeln!(text, "zones: {{ {} }}", hosts.collect::<Vec<_>>().join(", ")).unwrap();
+        text.push_str("nodes:\n");
         for (index, node) in self.nodes.iter().enumerate() {
             if node.is_host { self.host(index, &mut text) } else { self.router(index, &mut text) }
         }
@@ -222,7 +226,7 @@ impl Spec {
             if self.ipv6 {
                 write!(text, ", ipv6: [{}]", of(true)).unwrap();
             }
-            text.push_str(" }\n");
+            writeln!(text, ", zone: {name} }}").unwrap();
         }
         let via = |route: &RouteSpec| match &route.action {
             RouteAction::Via(hops) => format!("{{ to: \"{}\", via: \"{}\" }}", route.to, hops[0]),
