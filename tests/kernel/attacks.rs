@@ -125,9 +125,7 @@ fn anti_spoofing_does_not_stop_answers_where_there_is_no_route() {
 #[test]
 fn whatever_is_answered_is_reflected_to_its_source() {
     isolated("attacks::whatever_is_answered_is_reflected_to_its_source", || {
-        let closed = || filtered(star(3), ["ACCEPT", "REJECTED", "DROP"], &[]);
         let of = |chains: [&str; 3], rules: &[&str]| filtered(star(3), chains, rules);
-        let _ = closed;
         let echo = icmp("10.2.0.2", "10.1.0.1", 8);
         let reset = packet("10.2.0.2", "10.1.0.1", proto::TCP);
         let passing = packet("10.2.0.2", "10.3.0.2", proto::UDP);
@@ -190,10 +188,7 @@ fn later_fragments_have_no_ports() {
         let sent = from_line(0, sent);
         // Whoever asks for states puts datagrams together first.
         let tracked = "-A INPUT -m conntrack --ctstate NEW -j DROP";
-        let closed = of(&[tracked, ports, rest]);
-        open_and_closed("fragments", of(&[ports, rest]), closed, [0, 1], std::slice::from_ref(&sent));
-        let closed = of(&["-A FORWARD -f -j DROP", ports, rest]);
-        open_and_closed("fragments-refused", of(&[ports, rest]), closed, [0, 1], &[sent]);
+        open_and_closed("fragments", of(&[ports, rest]), of(&[tracked, ports, rest]), [0, 1], &[sent]);
     });
 }
 

@@ -406,6 +406,13 @@ impl Bench {
         self.namespaces[node].connections.call(&Message::new(DELETE, 0, &[0, 0, 0, 0]))
     }
 
+    /// Lets a node say nothing of its own any more.
+    pub(crate) fn mute(&self, node: usize) -> Result<()> {
+        const MUTE: &str = "add chain inet oracle mute { type filter hook output priority -400; policy drop; }";
+        self.enter(node)?;
+        run("nft", &["-f", "-"], Some(MUTE)).map(drop)
+    }
+
     /// The output of a command in a node.
     pub(crate) fn command(&self, node: usize, command: &str, arguments: &[&str]) -> Result<String> {
         self.enter(node)?;

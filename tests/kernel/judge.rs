@@ -1,8 +1,8 @@
 //! One network after another, packet after packet: the kernel is right.
 
-use super::beside::{Arrivals, Probe, Seen, Sets, Spot, observe, observe_late, walked};
+use super::beside::{Arrivals, Probe, Seen, Sets, Spot, Walked, observe, observe_late, walked};
 use super::bench::{Bench, From};
-use super::described::{Described, describe, folder};
+use super::described::{Described, check, describe, folder};
 use super::probes::Asker;
 use super::random::network;
 use super::rules::Coverage;
@@ -10,14 +10,14 @@ use super::spec::Spec;
 use isoaudit::engine::Compiled;
 use isoaudit::header::Packet;
 use isoaudit::model::Reading;
-use std::collections::BTreeMap;
+use isoaudit::verdict::Verdict;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// What was compared.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) networks: usize,
-    pub(crate) unknowns: usize,
     pub(crate) packets: usize,
     pub(crate) arrived: usize,
     pub(crate) delivered: usize,
@@ -25,7 +25,10 @@ pub(crate) struct Tally {
     pub(crate) sessions: usize,
     pub(crate) witnesses: usize,
     pub(crate) exact: usize,
+    pub(crate) claims: usize,
+    pub(crate) hold: usize,
     pub(crate) late: usize,
+    pub(crate) seconds: BTreeMap<&'static str, f64>,
     pub(crate) coverage: Coverage,
 }
 
@@ -41,7 +44,8 @@ pub(crate) fn many(networks: u64, packets: usize) {
     let mut bad = 0;
     let networks = setting("ISOAUDIT_KERNEL_NETWORKS", networks);
     for seed in first..first + networks {
-        if let Err(found) = one(seed, packets, &mut tally) {
+        let spec = network(seed, &mut tally.coverage);
+        if let Err(found) = one(&spec, seed, packets, &mut tally) {
             bad += 1;
             println!("seed {seed}: {found}");
         }
@@ -50,30 +54,51 @@ pub(crate) fn many(networks: u64, packets: usize) {
     println!("{:?} {tally:?}", start.elapsed());
 }
 
+/// A network on the bench and in the model.
+struct Case<'a> {
+    spec: &'a Spec,
+    bench: Bench,
+    described: &'a Described,
+    compiled: &'a Compiled<'a>,
+    /// What the engine says of what starts on a line, for each line that something started on.
+    sets: BTreeMap<usize, Sets<'a>>,
+    /// For each line something that started there and was seen on another line or at a node.
+    crossed: BTreeMap<(usize, Spot), Packet>,
+}
+
 /// Compares one network.
-pub(crate) fn one(seed: u64, packets: usize, tally: &mut Tally) -> Result<(), String> {
-    let spec = network(seed, &mut tally.coverage);
-    let mut bench = Bench::build(&spec).map_err(|error| format!("not built: {error}"))?;
-    let described = describe(&spec, &bench, folder(&format!("{}", seed % 4)))?;
+pub(crate) fn one(spec: &Spec, seed: u64, packets: usize, tally: &mut Tally) -> Result<(), String> {
+    let mut clock = Instant::now();
+    let mut lap = |tally: &mut Tally, name: &'static str| {
+        *tally.seconds.entry(name).or_default() += clock.elapsed().as_secs_f64();
+        clock = Instant::now();
+    };
+    let bench = Bench::build(spec).map_err(|error| format!("not built: {error}"))?;
+    lap(tally, "build");
+    let described = describe(spec, &bench, folder(&format!("seed-{}", seed % 4)))?;
+    lap(tally, "read");
     tally.networks += 1;
-    tally.unknowns += described.network.unknowns.len();
-    if std::env::var_os("SHOW").is_some() {
-        for unknown in &described.network.unknowns {
-            println!("{seed}: {}", unknown.what);
-        }
-    }
     let compiled = Compiled::new(&described.network);
-    let mut sets = BTreeMap::new();
-    let mut asker = Asker::new(&spec, seed);
+    let (sets, crossed) = (BTreeMap::new(), BTreeMap::new());
+    let mut case = Case { spec, bench, described: &described, compiled: &compiled, sets, crossed };
+    let mut asker = Asker::new(spec, seed);
     for _ in 0..packets {
-        let probe = asker.single();
-        tally.packets += 1;
-        if let From::Line { link, .. } = probe.from {
-            sets.entry(link).or_insert_with(|| Sets::new(&described, &compiled, link));
-        }
-        compare_single(&spec, &mut bench, &described, &sets, &probe, tally)?;
+        case.single(&asker.single(), tally)?;
     }
-    let _ = (&mut asker, Reading::Must);
+    lap(tally, "packets");
+    case.mute()?;
+    for _ in 0..packets / 10 {
+        case.session(&asker.session(), tally)?;
+    }
+    lap(tally, "sessions");
+    for link in 0..spec.links.len() {
+        case.witnesses(&mut asker, link, tally)?;
+    }
+    lap(tally, "witnesses");
+    case.verdicts(tally)?;
+    lap(tally, "verdicts");
+    drop(case.bench);
+    lap(tally, "teardown");
     Ok(())
 }
 
@@ -91,49 +116,150 @@ fn told(arrivals: &Arrivals) -> Vec<Spot> {
     arrivals.iter().map(|(spot, _)| *spot).collect()
 }
 
-fn compare_single(
-    spec: &Spec,
-    bench: &mut Bench,
-    described: &Described,
-    sets: &BTreeMap<usize, Sets<'_>>,
-    probe: &Probe,
-    tally: &mut Tally,
-) -> Result<(), String> {
-    let mut seen = observe(bench, probe);
-    let walked = walked(spec, described, std::slice::from_ref(probe)).remove(0);
-    if !is_one_of(&walked.must, &seen.arrived) && observe_late(bench, probe, &mut seen) {
-        tally.late += 1;
+fn say(what: &str, spots: &[(Spot, Packet)], probe: &Probe, seen: &Seen, walked: &Walked) -> String {
+    let must: Vec<Vec<Spot>> = walked.must.iter().map(told).collect();
+    let spots: Vec<String> = spots.iter().map(|(spot, packet)| format!("{packet} at {spot:?}")).collect();
+    let (kernel, may) = (told(&seen.arrived), told(&walked.may));
+    let sent = format!("{} from {:?}", probe.packet, probe.from);
+    format!("{what} {}\n  sent {sent}\n  kernel {kernel:?}\n  must {must:?}\n  may {may:?}", spots.join(", "))
+}
+
+impl Case<'_> {
+    fn sets(&mut self, link: usize) -> &Sets<'_> {
+        self.sets.entry(link).or_insert_with(|| Sets::new(self.described, self.compiled, link))
     }
-    for node in seen.touched.clone() {
-        if !spec.nodes[node].is_host {
-            bench.forget(node).map_err(|error| error.to_string())?;
+
+    /// Forgets what was sent.
+    fn forget(&mut self, touched: &BTreeSet<usize>) -> Result<(), String> {
+        for node in touched.iter().filter(|node| !self.spec.nodes[**node].is_host) {
+            self.bench.forget(*node).map_err(|error| error.to_string())?;
         }
+        Ok(())
     }
-    tally.arrived += usize::from(seen.arrived.len() > 1);
-    tally.delivered += usize::from(seen.arrived.iter().any(|(spot, _)| matches!(spot, Spot::Node(_))));
-    tally.answers += usize::from(!seen.answers.is_empty());
-    tally.exact += usize::from(walked.must == [walked.may.clone()]);
-    let say = |what: &str, spots: &[(Spot, Packet)]| {
-        let must: Vec<String> = walked.must.iter().map(|way| format!("{:?}", told(way))).collect();
-        let (kernel, may) = (told(&seen.arrived), told(&walked.may));
-        let spots = spots.iter().map(|(spot, packet)| format!("{packet} at {spot:?}")).collect::<Vec<_>>().join(", ");
-        format!("{what} {spots}\n{} from {:?}\nkernel {kernel:?} must {must:?} may {may:?}", probe.packet, probe.from)
-    };
+
+    /// A packet out of the blue.
+    fn single(&mut self, probe: &Probe, tally: &mut Tally) -> Result<(), String> {
+        let walked = walked(self.spec, self.described, std::slice::from_ref(probe)).remove(0);
+        let seen = self.send(probe, &walked, tally);
+        self.forget(&seen.touched)?;
+        tally.packets += 1;
+        tally.arrived += usize::from(seen.arrived.len() > 1);
+        tally.delivered += usize::from(seen.arrived.iter().any(|(spot, _)| matches!(spot, Spot::Node(_))));
+        tally.answers += usize::from(!seen.answers.is_empty());
+        tally.exact += usize::from(walked.must == [walked.may.clone()]);
+        beside_interpreter(probe, &seen, &walked)?;
+        self.beside_engine(probe, &seen, &walked)
+    }
+
+    /// Sends a probe, and waits a little if something certain is missing.
+    fn send(&mut self, probe: &Probe, walked: &Walked, tally: &mut Tally) -> Seen {
+        let mut seen = observe(&mut self.bench, probe);
+        if !is_one_of(&walked.must, &seen.arrived) && observe_late(&mut self.bench, probe, &mut seen) {
+            tally.late += 1;
+        }
+        seen
+    }
+
+    fn beside_engine(&mut self, probe: &Probe, seen: &Seen, walked: &Walked) -> Result<(), String> {
+        let From::Line { link, .. } = probe.from else { return Ok(()) };
+        let (spec, described) = (self.spec, self.described);
+        let sets = self.sets(link);
+        // What a node tells itself never leaves it.
+        let to_itself = |spot: &Spot, packet: &Packet| match spot {
+            Spot::Node(node) => spec.addresses_of(*node).contains(&packet.src),
+            Spot::Line(_) => false,
+        };
+        let elsewhere = |at: &&(Spot, Packet)| at.0 != Spot::Line(link) && !to_itself(&at.0, &at.1);
+        for (spot, packet) in seen.arrived.iter().chain(&seen.answers).filter(elsewhere) {
+            if !sets.contain(described, *spot, packet)[1] {
+                return Err(say("the engine excludes", &[(*spot, *packet)], probe, seen, walked));
+            }
+        }
+        for (spot, packet) in walked.must.iter().flatten() {
+            if !sets.contain(described, *spot, packet)[0] {
+                return Err(say("the engine is not certain of", &[(*spot, *packet)], probe, seen, walked));
+            }
+        }
+        let crossed = seen.arrived.iter().chain(&seen.answers).filter(elsewhere);
+        self.crossed.extend(crossed.map(|(spot, _)| ((link, *spot), probe.packet)));
+        Ok(())
+    }
+
+    /// Nobody at the hosts answers from now on.
+    fn mute(&mut self) -> Result<(), String> {
+        let hosts = (0..self.spec.nodes.len()).filter(|node| self.spec.nodes[*node].is_host);
+        hosts.into_iter().try_for_each(|node| self.bench.mute(node)).map_err(|error| error.to_string())
+    }
+
+    /// Several packets, with everything that devices remember of the earlier ones.
+    fn session(&mut self, probes: &[Probe], tally: &mut Tally) -> Result<(), String> {
+        let walks = walked(self.spec, self.described, probes);
+        let mut touched = BTreeSet::new();
+        let mut found = Ok(());
+        for (number, (probe, walked)) in probes.iter().zip(&walks).enumerate() {
+            let seen = self.send(probe, walked, tally);
+            touched.extend(&seen.touched);
+            let first = probes.iter().take(number).map(|probe| format!("\n  after {} from {:?}", probe.packet, probe.from));
+            let before: String = first.collect();
+            found = found.and(beside_interpreter(probe, &seen, walked).map_err(|what| what + &before));
+            tally.packets += 1;
+        }
+        tally.sessions += 1;
+        self.forget(&touched)?;
+        found
+    }
+
+    /// What the engine shows: packets in order, the last of which certainly arrives.
+    fn witnesses(&mut self, asker: &mut Asker<'_>, link: usize, tally: &mut Tally) -> Result<(), String> {
+        for (probes, spot) in asker.witnesses(self.described, self.compiled, link, Reading::Must) {
+            let walks = walked(self.spec, self.described, &probes);
+            let (mut touched, mut last) = (BTreeSet::new(), Seen::default());
+            for (probe, walked) in probes.iter().zip(&walks) {
+                last = self.send(probe, walked, tally);
+                touched.extend(&last.touched);
+                tally.packets += 1;
+            }
+            self.forget(&touched)?;
+            tally.witnesses += 1;
+            if !last.arrived.iter().any(|(there, _)| *there == spot) {
+                let all: Vec<String> = probes.iter().map(|probe| format!("{} from {:?}", probe.packet, probe.from)).collect();
+                return Err(format!("the engine shows what does not arrive at {spot:?}\n  {}", all.join("\n  ")));
+            }
+        }
+        for (probes, _) in asker.witnesses(self.described, self.compiled, link, Reading::May) {
+            self.session(&probes, tally)?;
+        }
+        Ok(())
+    }
+
+    /// No claim holds about what was seen to cross.
+    fn verdicts(&mut self, tally: &mut Tally) -> Result<(), String> {
+        let report = check(&self.described.folder);
+        for judgement in &report.judgements {
+            tally.claims += 1;
+            if judgement.verdict != Verdict::Holds {
+                continue;
+            }
+            tally.hold += 1;
+            let lines = judgement.claim.id.value.split('-').filter_map(|word| word.parse::<usize>().ok()).collect::<Vec<_>>();
+            let [from, to] = lines[..] else { continue };
+            let target = [Spot::Line(to), Spot::Node(self.spec.links[to].ends[0].node)];
+            let crossed = target.iter().find_map(|spot| self.crossed.get(&(from, *spot)));
+            if let Some(packet) = crossed {
+                return Err(format!("the claim {} is said to hold; {packet} crosses", judgement.claim.id.value));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn beside_interpreter(probe: &Probe, seen: &Seen, walked: &Walked) -> Result<(), String> {
     if !is_one_of(&walked.must, &seen.arrived) {
-        return Err(say("the interpreter is certain of more", &[]));
+        return Err(say("the interpreter is certain of more", &[], probe, seen, walked));
     }
     let wrong = missing(&seen.arrived, &walked.may);
     if !wrong.is_empty() {
-        return Err(say("the interpreter excludes", &wrong));
-    }
-    let From::Line { link, .. } = probe.from else { return Ok(()) };
-    let Some(sets) = sets.get(&link) else { return Ok(()) };
-    for (spot, packet) in seen.arrived.iter().chain(&seen.answers) {
-        // What a node tells itself never leaves it.
-        let to_itself = matches!(spot, Spot::Node(node) if spec.addresses_of(*node).contains(&packet.src));
-        if *spot != Spot::Line(link) && !to_itself && !sets.contain(described, *spot, packet)[1] {
-            return Err(say("the engine excludes", &[(*spot, *packet)]));
-        }
+        return Err(say("the interpreter excludes", &wrong, probe, seen, walked));
     }
     Ok(())
 }

@@ -37,6 +37,7 @@ pub(crate) fn network(seed: u64, coverage: &mut Coverage) -> Spec {
         maker.settings(router);
         maker.filters(router);
     }
+    maker.claims();
     maker.spec
 }
 
@@ -88,6 +89,25 @@ impl Maker<'_> {
         let other = if ends[0].node == node { &ends[1] } else { &ends[0] };
         let of_family = other.addresses.iter().map(IpNet::addr).find(|address| Family::of(*address) == family);
         of_family.expect("every line has addresses of every family")
+    }
+
+    /// Nothing gets from one host to another, for every two: `claim-LINE-LINE`.
+    fn claims(&mut self) {
+        let lines: Vec<usize> = (0..self.spec.links.len()).filter(|l| self.host_of(*l).is_some()).collect();
+        let mut text = String::from("claims:\n");
+        for (from, to) in lines.iter().flat_map(|from| lines.iter().map(move |to| (*from, *to))) {
+            let (Some(one), Some(two)) = (self.host_of(from), self.host_of(to)) else { continue };
+            if from != to {
+                let claim = format!("isolated: {{ from: \"zone:{one}\", to: \"zone:{two}\" }}");
+                text.push_str(&format!("  - {{ id: claim-{from}-{to}, {claim} }}\n"));
+            }
+        }
+        self.spec.more = text;
+    }
+
+    fn host_of(&self, link: usize) -> Option<&str> {
+        let node = &self.spec.nodes[self.spec.links[link].ends[0].node];
+        node.is_host.then_some(node.name.as_str())
     }
 
     fn hosts(&mut self) {
