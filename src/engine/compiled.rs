@@ -340,15 +340,28 @@ impl View<'_> {
         self.space.forget(packets, Field::Fragment)
     }
 
+    /// The packets that repeat or reverse any of these.
+    pub(super) fn same_connections(&mut self, packets: Set) -> Set {
+        let tuples = self.tuples(packets);
+        let reversed = self.space.reverse(tuples);
+        self.space.union(tuples, reversed)
+    }
+
     /// What passes as part of the connections that these packets have opened. Related are ICMP errors from anywhere to
     /// either end of an open tuple (SEMANTICS.md section 5.1).
     pub(super) fn connections(&mut self, opened: Set) -> Connections {
         if opened.is_empty() {
             return Connections::NONE;
         }
-        let tuples = self.tuples(opened);
-        let reversed = self.space.reverse(tuples);
-        let established = self.space.union(tuples, reversed);
+        let established = match self.reading {
+            Reading::May => self.same_connections(opened),
+            Reading::Must => {
+                // What only repeats is new until there is an answer, and not every answer is taken for one.
+                let tuples = self.tuples(opened);
+                let reversed = self.space.reverse(tuples);
+                self.space.intersect(reversed, self.compiled.common.sure_answers)
+            }
+        };
         let sources = self.space.project_src(established);
         let to_sources = self.space.src_as_dst(sources);
         let destinations = self.space.project_dst(established);
@@ -488,8 +501,13 @@ impl View<'_> {
             return vec![Some(interface)];
         }
         let may = self.reading == Reading::May;
-        let mut all: Vec<Option<InterfaceId>> =
-            node.interfaces.iter().copied().filter(|id| may || network.interface(*id).vrf == spec.vrf).map(Some).collect();
+        let mut all: Vec<Option<InterfaceId>> = node
+            .interfaces
+            .iter()
+            .copied()
+            .filter(|id| may || network.interface(*id).vrf == spec.vrf)
+            .map(Some)
+            .collect();
         all.extend((may || spec.vrf.is_none()).then_some(None));
         let mut seen = Vec::new();
         all.retain(|asks| {

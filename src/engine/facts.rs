@@ -62,6 +62,8 @@ pub(super) struct Common {
     pub(super) martians: Set,
     /// See [`inject::certainly_new`].
     pub(super) certainly_new: Set,
+    /// See [`inject::sure_answers`].
+    pub(super) sure_answers: Set,
     /// See [`inject::icmp_errors`].
     pub(super) icmp_errors: Set,
     /// Packets to groups as an interface without a segment sees them.
@@ -95,6 +97,7 @@ pub(super) fn common(space: &mut Space) -> Common {
         never_taken: inject::never_taken(space),
         martians: inject::martians(space),
         certainly_new: inject::certainly_new(space),
+        sure_answers: inject::sure_answers(space),
         icmp_errors: inject::icmp_errors(space),
         multicast: space.addresses(Side::Dst, &inject::multicast()),
         link_local: space.union(from, to),

@@ -208,6 +208,19 @@ pub(super) fn martians(space: &mut Space) -> Set {
     space.union(src, dst)
 }
 
+/// Packets that are certainly established if they reverse an open tuple: of TCP only some flags are taken for an answer
+/// (`nf_conntrack_proto_tcp.c`).
+pub(super) fn sure_answers(space: &mut Space) -> Set {
+    use crate::header::tcp_flags::{ACK, FIN, RST, SYN, URG};
+    let tcp = space.protocol(proto::TCP);
+    let mut all = vec![space.complement(tcp)];
+    for flags in [SYN | ACK, RST, RST | ACK, ACK, ACK | URG] {
+        let answers = space.flags(FIN | SYN | RST | ACK | URG, flags);
+        all.push(space.intersect(tcp, answers));
+    }
+    space.union_all(&all)
+}
+
 /// Packets that certainly open a connection if nothing is known of them: UDP, a plain SYN, requests of ICMP, and
 /// every protocol that the tracker does not look into. The others may be new, invalid or untracked.
 pub(super) fn certainly_new(space: &mut Space) -> Set {

@@ -121,6 +121,8 @@ impl Tables {
 pub struct States {
     /// Set if it belongs to an open connection.
     pub hit: Option<Hit>,
+    /// Whether it is certainly established then: see [`is_certainly_established`].
+    pub certain: bool,
     /// The states that it has if it comes before any connection is open. With more than one it is not known which.
     pub fresh: &'static [State],
     /// Whether it may be an error about an open connection.
@@ -130,13 +132,25 @@ pub struct States {
 /// The states of a packet at a node, given the tables. A node that does not track sees nothing but new packets.
 pub fn states(view: &View<'_>, tables: &Tables, node: NodeId, packet: &Packet) -> States {
     if !view.tracks(node) {
-        return States { hit: None, fresh: &[State::New], related: false };
+        return States { hit: None, certain: false, fresh: &[State::New], related: false };
     }
+    let hit = tables.hit(node, packet);
     States {
-        hit: tables.hit(node, packet),
+        hit,
+        certain: hit.is_some_and(|hit| is_certainly_established(hit, packet)),
         fresh: fresh(packet),
         related: view.is_may() && is_icmp_error(packet) && tables.is_peer(node, packet.dst),
     }
+}
+
+/// Whether the tracker of Linux certainly counts a packet of an open connection as established. A packet that only repeats
+/// what opened it is new until an answer comes, and of TCP an answer with other flags than these may be invalid
+/// (`nf_conntrack_proto_tcp.c`: the table of states, and the valid combinations of flags).
+pub fn is_certainly_established(hit: Hit, packet: &Packet) -> bool {
+    use tcp_flags::{ACK, FIN, RST, SYN, URG};
+    let flags = packet.flags & (FIN | SYN | RST | ACK | URG);
+    let answers = [SYN | ACK, RST, RST | ACK, ACK, ACK | URG].contains(&flags);
+    hit.relation == Relation::Reverses && (packet.proto != proto::TCP || answers)
 }
 
 /// The possible states of a packet that belongs to no open connection.

@@ -124,7 +124,7 @@ pub(super) fn under_states(
     ways: impl Fn(State) -> Vec<Way>,
 ) -> Vec<Way> {
     let mut all: Vec<Way> = Vec::new();
-    if let Some(hit) = may_be.hit {
+    if let Some(hit) = may_be.hit.filter(|_| view.is_may() || may_be.certain) {
         for mut way in ways(State::Established) {
             way.decisions.insert(0, Decision::Connection(hit));
             merge(&mut all, way);
@@ -138,6 +138,12 @@ pub(super) fn under_states(
         return all;
     }
     if may_be.hit.is_some() && timing == Timing::Fixed {
+        if !may_be.certain {
+            // Of a connection, but in which of these states is not known.
+            let mut possible = vec![State::Established, State::Invalid];
+            possible.extend(may_be.fresh);
+            return under_all(&possible, ways);
+        }
         return all;
     }
     for way in under_all(may_be.fresh, ways) {

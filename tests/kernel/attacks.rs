@@ -2,8 +2,8 @@
 //! kernel shows the packet arriving; the auditor must not say that the claim holds. Beside each stands its twin without the way
 //! through, of which it must say so, for an auditor that never says "holds" would pass as well.
 
-use super::beside::{Probe, Spot, observe};
 use super::bench::{Bench, From};
+use super::beside::{Probe, Spot, observe};
 use super::described::{check, describe, folder};
 use super::frame::{Shape, error_about};
 use super::guard::isolated;
@@ -163,7 +163,14 @@ fn a_table_without_a_route_goes_on_to_the_next() {
             let mut spec = filtered(star(2), ["DROP", "ACCEPT", "DROP"], &[]);
             let router = &mut spec.nodes[0];
             let incoming = Some("eth0".to_owned());
-            router.rules.push(RuleSpec { priority: 100, v6: false, from: None, to: None, incoming, table: Some(100) });
+            router.rules.push(RuleSpec {
+                priority: 100,
+                v6: false,
+                from: None,
+                to: None,
+                incoming,
+                table: Some(100),
+            });
             router.route("192.0.2.0/24", RouteAction::Blackhole);
             router.routes[0].table = 100;
             if let Some(action) = last {

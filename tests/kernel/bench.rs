@@ -127,7 +127,8 @@ impl Namespace {
         set("net.ipv6.conf.default.disable_ipv6", off)?;
         sysctl.iter().try_for_each(|(key, value)| set(key, value))?;
         let all = (libc::ETH_P_ALL as u16).to_be();
-        let tap = sys::socket(libc::AF_PACKET, libc::SOCK_DGRAM, i32::from(all)).map_err(told("a packet socket"))?;
+        let tap = sys::socket(libc::AF_PACKET, libc::SOCK_DGRAM, i32::from(all))
+            .map_err(told("a packet socket"))?;
         sys::set_option(&tap, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, 4 << 20)
             .or_else(|_| sys::set_option(&tap, libc::SOL_SOCKET, libc::SO_RCVBUF, 4 << 20))?;
         let raw = |domain| sys::socket(domain, libc::SOCK_RAW, libc::IPPROTO_RAW);
@@ -246,15 +247,29 @@ impl Bench {
         let at = index(number).to_ne_bytes();
         for net in &ends[side].addresses {
             const NO_DUPLICATE_DETECTION: u8 = 2;
-            let header = [family_of(net.addr()), net.prefix_len(), NO_DUPLICATE_DETECTION, 0, at[0], at[1], at[2], at[3]];
+            let header = [
+                family_of(net.addr()),
+                net.prefix_len(),
+                NO_DUPLICATE_DETECTION,
+                0,
+                at[0],
+                at[1],
+                at[2],
+                at[3],
+            ];
             let mut message = Message::new(libc::RTM_NEWADDR, CREATE, &header);
-            socket.call(message.address(libc::IFA_LOCAL, net.addr()).address(libc::IFA_ADDRESS, net.addr()))?;
+            socket
+                .call(message.address(libc::IFA_LOCAL, net.addr()).address(libc::IFA_ADDRESS, net.addr()))?;
         }
         for net in &ends[1 - side].addresses {
             const PERMANENT: u8 = 0x80;
             let header = [family_of(net.addr()), 0, 0, 0, at[0], at[1], at[2], at[3], PERMANENT, 0, 0, 0];
             let mut message = Message::new(libc::RTM_NEWNEIGH, CREATE, &header);
-            socket.call(message.address(libc::NDA_DST, net.addr()).attribute(libc::NDA_LLADDR, &mac(number, 1 - side)))?;
+            socket.call(
+                message
+                    .address(libc::NDA_DST, net.addr())
+                    .attribute(libc::NDA_LLADDR, &mac(number, 1 - side)),
+            )?;
         }
         Ok(())
     }
@@ -306,10 +321,17 @@ impl Bench {
                 message.attribute(libc::RTA_MULTIPATH, body.behind_header());
             }
             RouteAction::Device(name) => {
-                let end = spec.ends_of(node).into_iter().find(|end| spec.links[end.0].ends[end.1].interface == *name);
-                message.number(libc::RTA_OIF, index(end.ok_or_else(|| Error::other("no such line"))?.0) as u32);
+                let end = spec
+                    .ends_of(node)
+                    .into_iter()
+                    .find(|end| spec.links[end.0].ends[end.1].interface == *name);
+                message
+                    .number(libc::RTA_OIF, index(end.ok_or_else(|| Error::other("no such line"))?.0) as u32);
             }
-            RouteAction::Blackhole | RouteAction::Unreachable | RouteAction::Prohibit | RouteAction::Throw => {}
+            RouteAction::Blackhole
+            | RouteAction::Unreachable
+            | RouteAction::Prohibit
+            | RouteAction::Throw => {}
         }
         self.namespaces[node].routes.call(&message)
     }
@@ -367,8 +389,11 @@ impl Bench {
                 sys::bind(socket, packet.src)?;
                 let sent = sys::send_raw(socket, packet.dst, &bytes);
                 // The output filter, a route that refuses, and the lack of one are errors of the call.
-                let refused = [libc::EPERM, libc::EACCES, libc::EHOSTUNREACH, libc::ENETUNREACH, libc::EINVAL];
-                sent.or_else(|e| if e.raw_os_error().is_some_and(|code| refused.contains(&code)) { Ok(()) } else { Err(e) })
+                let refused =
+                    [libc::EPERM, libc::EACCES, libc::EHOSTUNREACH, libc::ENETUNREACH, libc::EINVAL];
+                sent.or_else(|e| {
+                    if e.raw_os_error().is_some_and(|code| refused.contains(&code)) { Ok(()) } else { Err(e) }
+                })
             }
         }
     }
@@ -408,7 +433,8 @@ impl Bench {
 
     /// Lets a node say nothing of its own any more.
     pub(crate) fn mute(&self, node: usize) -> Result<()> {
-        const MUTE: &str = "add chain inet oracle mute { type filter hook output priority -400; policy drop; }";
+        const MUTE: &str =
+            "add chain inet oracle mute { type filter hook output priority -400; policy drop; }";
         self.enter(node)?;
         run("nft", &["-f", "-"], Some(MUTE)).map(drop)
     }

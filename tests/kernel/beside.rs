@@ -19,6 +19,14 @@ pub(crate) struct Probe {
     pub(crate) shape: Shape,
 }
 
+impl Probe {
+    /// Whether it says more than the model knows, so that other packets of its form fare otherwise: an error about a connection is
+    /// related, one about nothing is invalid, and the sender may choose.
+    pub(crate) fn is_particular(&self) -> bool {
+        !self.shape.about.is_empty()
+    }
+}
+
 /// A place of the bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Spot {
@@ -44,7 +52,9 @@ pub(crate) struct Seen {
 pub(crate) fn observe(bench: &mut Bench, probe: &Probe) -> Seen {
     let mut seen = Seen::default();
     for part in parts(&probe.packet) {
-        bench.send(probe.from, &part, &probe.shape).unwrap_or_else(|error| panic!("{part} is not sent: {error}"));
+        bench
+            .send(probe.from, &part, &probe.shape)
+            .unwrap_or_else(|error| panic!("{part} is not sent: {error}"));
     }
     let events = bench.drain();
     take(&mut seen, probe, &events);
@@ -117,7 +127,11 @@ pub(crate) fn send_of(spec: &Spec, described: &Described, probe: &Probe) -> Send
         From::Line { link, to } => {
             let sender = spec.links[link].ends[1 - to].node;
             let only_line = spec.ends_of(sender).len() == 1;
-            if only_line { Origin::Node(described.nodes[sender]) } else { Origin::Segment(described.segments[link]) }
+            if only_line {
+                Origin::Node(described.nodes[sender])
+            } else {
+                Origin::Segment(described.segments[link])
+            }
         }
     };
     Send { origin, packet: probe.packet, path: Vec::new() }
@@ -127,7 +141,9 @@ fn question(sends: &[Send]) -> Question {
     let stands = |send: &Send| match send.origin {
         Origin::Segment(id) => Foothold { place: Place::Segment(id), stance: Stance::Adversary },
         Origin::Node(id) => Foothold { place: Place::Node(id), stance: Stance::Adversary },
-        Origin::Honest(id) | Origin::Answer(id) => Foothold { place: Place::Node(id), stance: Stance::Honest },
+        Origin::Honest(id) | Origin::Answer(id) => {
+            Foothold { place: Place::Node(id), stance: Stance::Honest }
+        }
     };
     Question { footholds: sends.iter().map(stands).collect(), ..Question::default() }
 }
@@ -147,7 +163,10 @@ pub(crate) fn walked(spec: &Spec, described: &Described, probes: &[Probe]) -> Ve
     let question = question(&sends);
     let by = |reading| -> Vec<Vec<Arrivals>> {
         let legs = walk(&described.network, reading, &question, &sends).legs;
-        legs.iter().zip(probes).map(|(leg, probe)| of_branches(spec, described, probe, &leg.branches)).collect()
+        legs.iter()
+            .zip(probes)
+            .map(|(leg, probe)| of_branches(spec, described, probe, &leg.branches))
+            .collect()
     };
     let may = by(Reading::May).into_iter().map(|ways| ways.into_iter().flatten().collect());
     by(Reading::Must).into_iter().zip(may).map(|(must, may)| Walked { must, may }).collect()
@@ -182,7 +201,8 @@ fn begins_at(spec: &Spec, described: &Described, probe: &Probe, branch: &Branch)
 }
 
 fn spots(described: &Described) -> impl Iterator<Item = (Place, Spot)> + '_ {
-    let lines = described.segments.iter().enumerate().map(|(number, id)| (Place::Segment(*id), Spot::Line(number)));
+    let lines =
+        described.segments.iter().enumerate().map(|(number, id)| (Place::Segment(*id), Spot::Line(number)));
     let nodes = described.nodes.iter().enumerate().map(|(number, id)| (Place::Node(*id), Spot::Node(number)));
     lines.chain(nodes)
 }
@@ -218,7 +238,9 @@ pub(crate) fn query(described: &Described, link: usize, reading: Reading) -> Que
 
 impl<'c> Sets<'c> {
     pub(crate) fn new(described: &Described, compiled: &'c Compiled<'c>, link: usize) -> Sets<'c> {
-        let of = |reading| engine::explore(compiled, &query(described, link, reading), Limits::default()).expect("no limit");
+        let of = |reading| {
+            engine::explore(compiled, &query(described, link, reading), Limits::default()).expect("no limit")
+        };
         Sets { must: of(Reading::Must), may: of(Reading::May) }
     }
 

@@ -62,7 +62,9 @@ pub(crate) fn describe(spec: &Spec, bench: &Bench, folder: PathBuf) -> Result<De
         let end = &link.ends[0];
         let of_node = network.node(nodes[end.node]).interfaces.iter().map(|id| network.interface(*id));
         let mut there = of_node.filter(|interface| interface.name == end.interface);
-        there.find_map(|interface| interface.segment).ok_or_else(|| format!("{} has no segment", end.interface))
+        there
+            .find_map(|interface| interface.segment)
+            .ok_or_else(|| format!("{} has no segment", end.interface))
     };
     let segments = spec.links.iter().map(segment).collect::<Result<Vec<_>, _>>()?;
     Ok(Described { folder, network, nodes, segments })

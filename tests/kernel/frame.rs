@@ -112,7 +112,8 @@ fn transport(packet: &Packet, shape: &Shape) -> Vec<u8> {
         bytes[4..6].copy_from_slice(&length.to_be_bytes());
     }
     if let Some(at) = at {
-        let pseudo = if packet.proto == proto::ICMP { Vec::new() } else { pseudo_header(packet, bytes.len()) };
+        let pseudo =
+            if packet.proto == proto::ICMP { Vec::new() } else { pseudo_header(packet, bytes.len()) };
         let sum = checksum(&[&pseudo, &bytes]);
         let sum = if sum == 0 && packet.proto == proto::UDP { u16::MAX } else { sum };
         bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes());
@@ -221,7 +222,8 @@ pub(crate) struct Read {
 /// Reads a packet; `None` of what is none. A later fragment has no ports here, and its identification as marker.
 pub(crate) fn decode(bytes: &[u8]) -> Option<Read> {
     let version = bytes.first()? >> 4;
-    let (src, dst, protocol, fragment, identification, rest): (IpAddr, IpAddr, _, _, _, &[u8]) = match version {
+    let (src, dst, protocol, fragment, identification, rest): (IpAddr, IpAddr, _, _, _, &[u8]) = match version
+    {
         4 => {
             let header = usize::from(bytes[0] & 15) * 4;
             let address = |at: usize| Some(Ipv4Addr::from(<[u8; 4]>::try_from(bytes.get(at..at + 4)?).ok()?));
@@ -233,8 +235,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Read> {
             (address(12)?.into(), address(16)?.into(), *bytes.get(9)?, fragment, identification, rest)
         }
         6 => {
-            let address = |at: usize| Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.get(at..at + 16)?).ok()?));
-            let (protocol, fragment, identification, rest) = behind_extensions(*bytes.get(6)?, bytes.get(40..)?)?;
+            let address =
+                |at: usize| Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.get(at..at + 16)?).ok()?));
+            let (protocol, fragment, identification, rest) =
+                behind_extensions(*bytes.get(6)?, bytes.get(40..)?)?;
             (address(8)?.into(), address(24)?.into(), protocol, fragment, identification, rest)
         }
         _ => return None,
@@ -254,7 +258,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Read> {
         return Some(Read { packet, marker: Some(identification) });
     }
     let behind = fill(&mut packet, rest)?;
-    let marker = rest.get(behind..behind + 4).map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]));
+    let marker =
+        rest.get(behind..behind + 4).map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]));
     Some(Read { packet, marker })
 }
 
@@ -313,7 +318,8 @@ fn fill(packet: &mut Packet, rest: &[u8]) -> Option<usize> {
 
 /// What answers a packet: ends swapped, and for TCP and ICMP what a peer would say.
 pub(crate) fn reply(packet: &Packet) -> Option<Packet> {
-    let swapped = Packet { src: packet.dst, dst: packet.src, sport: packet.dport, dport: packet.sport, ..*packet };
+    let swapped =
+        Packet { src: packet.dst, dst: packet.src, sport: packet.dport, dport: packet.sport, ..*packet };
     match packet.proto {
         proto::TCP if packet.flags & tcp_flags::SYN != 0 => {
             Some(Packet { flags: tcp_flags::SYN | tcp_flags::ACK, ..swapped })

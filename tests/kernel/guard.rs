@@ -29,7 +29,10 @@ fn run(name: &str) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("namespaces are not allowed here: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with("running") && !line.starts_with("test ")) {
+    for line in text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with("running") && !line.starts_with("test "))
+    {
         println!("{line}");
     }
     assert!(output.status.success(), "{name} failed in its namespaces\n{text}\n{errors}");
@@ -41,7 +44,9 @@ fn missing() -> Result<(), String> {
     let tools = ["ip", "nft", "iptables-nft-restore", "ip6tables-nft-restore", "iptables-legacy-restore"];
     for tool in tools {
         let found = Command::new(tool).arg("--version").output();
-        found.map_err(|error| format!("`{tool}` does not run ({error}): install iproute2, nftables and iptables"))?;
+        found.map_err(|error| {
+            format!("`{tool}` does not run ({error}): install iproute2, nftables and iptables")
+        })?;
     }
     let mut probe = Command::new("sh");
     let script = "echo 1 > /proc/sys/net/ipv4/ip_forward && ip link add name a type veth peer name b \

@@ -1,7 +1,7 @@
 //! Packets to ask about: from the edges of what rules and routes speak of, and from what the engine shows.
 
-use super::beside::{Probe, Spot, query};
 use super::bench::From;
+use super::beside::{Probe, Spot, query};
 use super::chance::Chance;
 use super::described::Described;
 use super::frame::{Shape, error_about, reply};
@@ -24,7 +24,9 @@ fn addresses(spec: &Spec, family: Family) -> Vec<IpAddr> {
     prefixes(spec, family).into_iter().for_each(|(net, _)| add(net));
     let routes = spec.nodes.iter().flat_map(|node| &node.routes).map(|route| route.to);
     routes.filter(|net| Family::of(net.addr()) == family && net.prefix_len() > 0).for_each(&mut add);
-    for rule in spec.nodes.iter().flat_map(|node| &node.tables[family as usize].tables).flat_map(|table| &table.rules) {
+    for rule in
+        spec.nodes.iter().flat_map(|node| &node.tables[family as usize].tables).flat_map(|table| &table.rules)
+    {
         for word in rule.split([' ', '-']) {
             if let Ok(net) = word.parse::<ipnet::IpNet>() {
                 add(net);
@@ -58,7 +60,13 @@ impl<'a> Asker<'a> {
             all.filter(|address| Family::of(*address) == family).collect()
         };
         let pools = Family::ALL.map(|family| addresses(spec, family));
-        Asker { spec, chance: Chance::new(seed ^ 0x5eed), pools, owned: Family::ALL.map(owned), marker: 0x1000 }
+        Asker {
+            spec,
+            chance: Chance::new(seed ^ 0x5eed),
+            pools,
+            owned: Family::ALL.map(owned),
+            marker: 0x1000,
+        }
     }
 
     fn shape(&mut self) -> Shape {
@@ -136,7 +144,8 @@ impl<'a> Asker<'a> {
             From::Line { link, to } => self.spec.links[link].ends[1 - to].node,
             From::Own(node) => node,
         };
-        let own: Vec<IpAddr> = self.spec.addresses_of(near).into_iter().filter(|a| Family::of(*a) == family).collect();
+        let own: Vec<IpAddr> =
+            self.spec.addresses_of(near).into_iter().filter(|a| Family::of(*a) == family).collect();
         let mut src = if self.chance.percent(60) { self.chance.pick(&own) } else { self.address(family, 40) };
         let dst = self.address(family, 65);
         // What a node sends to itself never leaves it.
@@ -153,24 +162,32 @@ impl<'a> Asker<'a> {
 
     /// The line of the host that has an address, seen from its router.
     fn line_of(&self, address: IpAddr) -> Option<From> {
-        let of_hosts = self.spec.links.iter().enumerate().filter(|(_, link)| self.spec.nodes[link.ends[0].node].is_host);
-        let mut owning = of_hosts.filter(|(_, link)| link.ends[0].addresses.iter().any(|net| net.addr() == address));
+        let of_hosts =
+            self.spec.links.iter().enumerate().filter(|(_, link)| self.spec.nodes[link.ends[0].node].is_host);
+        let mut owning =
+            of_hosts.filter(|(_, link)| link.ends[0].addresses.iter().any(|net| net.addr() == address));
         owning.next().map(|(link, _)| From::Line { link, to: 1 })
     }
 
     /// A conversation between two hosts: opened, answered, gone on with, and an error about it from somebody.
     pub(crate) fn session(&mut self) -> Vec<Probe> {
         let family = self.chance.pick(families(self.spec));
-        let hosts: Vec<IpAddr> =
-            self.owned[family as usize].iter().copied().filter(|address| self.line_of(*address).is_some()).collect();
+        let hosts: Vec<IpAddr> = self.owned[family as usize]
+            .iter()
+            .copied()
+            .filter(|address| self.line_of(*address).is_some())
+            .collect();
         let (src, dst) = (self.chance.pick(&hosts), self.chance.pick(&hosts));
-        let [Some(near), Some(far)] = [src, dst].map(|address| self.line_of(address)) else { return Vec::new() };
+        let [Some(near), Some(far)] = [src, dst].map(|address| self.line_of(address)) else {
+            return Vec::new();
+        };
         let mut packet = self.transport(src, dst);
         packet.flags = if packet.proto == proto::TCP { tcp_flags::SYN } else { 0 };
         let opening = Probe { from: near, packet, shape: self.shape() };
         let mut all = vec![opening.clone()];
         if let Some(answer) = reply(&packet) {
-            let shape = Shape { marker: opening.shape.marker + 1, tcp: (5000, 1009), ..opening.shape.clone() };
+            let shape =
+                Shape { marker: opening.shape.marker + 1, tcp: (5000, 1009), ..opening.shape.clone() };
             all.push(Probe { from: far, packet: answer, shape });
             let flags = if packet.proto == proto::TCP { tcp_flags::ACK } else { 0 };
             let shape = Shape { tcp: (1009, 5009), ..self.shape() };
@@ -208,7 +225,8 @@ impl<'a> Asker<'a> {
             let probe = |journey: &engine::Journey| -> Option<Probe> {
                 let engine::Origin::Adversary(_) = journey.origin else { return None };
                 let receiver = described.network.interface(journey.hops.first()?.receiver).node;
-                let to = (0..2).find(|side| described.nodes[self.spec.links[link].ends[*side].node] == receiver)?;
+                let to = (0..2)
+                    .find(|side| described.nodes[self.spec.links[link].ends[*side].node] == receiver)?;
                 self.marker += 2;
                 let shape = Shape::plain(self.marker);
                 Some(Probe { from: From::Line { link, to }, packet: journey.packet, shape })

@@ -45,11 +45,19 @@ pub(crate) fn network(seed: u64, coverage: &mut Coverage) -> Spec {
 fn line(spec: &mut Spec, ends: [usize; 2], of_host: bool) {
     let number = spec.links.len();
     let (v4, v6) = if of_host {
-        ([format!("10.{}.0.20/24", number + 1), format!("10.{}.0.1/24", number + 1)], [format!("fd00:{}::20/64", number + 1), format!("fd00:{}::1/64", number + 1)])
+        (
+            [format!("10.{}.0.20/24", number + 1), format!("10.{}.0.1/24", number + 1)],
+            [format!("fd00:{}::20/64", number + 1), format!("fd00:{}::1/64", number + 1)],
+        )
     } else {
-        ([format!("10.0.{number}.1/29"), format!("10.0.{number}.2/29")], [format!("fd00:0:0:{number}::1/64"), format!("fd00:0:0:{number}::2/64")])
+        (
+            [format!("10.0.{number}.1/29"), format!("10.0.{number}.2/29")],
+            [format!("fd00:0:0:{number}::1/64"), format!("fd00:0:0:{number}::2/64")],
+        )
     };
-    let of = |side: usize| if spec.ipv6 { vec![v4[side].as_str(), v6[side].as_str()] } else { vec![v4[side].as_str()] };
+    let of = |side: usize| {
+        if spec.ipv6 { vec![v4[side].as_str(), v6[side].as_str()] } else { vec![v4[side].as_str()] }
+    };
     let (one, two) = (of(0), of(1));
     spec.link(ends, [&one, &two]);
 }
@@ -87,7 +95,8 @@ impl Maker<'_> {
     fn neighbour(&self, node: usize, link: usize, family: Family) -> IpAddr {
         let ends = &self.spec.links[link].ends;
         let other = if ends[0].node == node { &ends[1] } else { &ends[0] };
-        let of_family = other.addresses.iter().map(IpNet::addr).find(|address| Family::of(*address) == family);
+        let of_family =
+            other.addresses.iter().map(IpNet::addr).find(|address| Family::of(*address) == family);
         of_family.expect("every line has addresses of every family")
     }
 
@@ -192,7 +201,11 @@ impl Maker<'_> {
     fn add_route(&mut self, router: usize, table: u32, to: IpNet, action: RouteAction) {
         let known = self.spec.nodes[router].routes.iter().any(|route| route.table == table && route.to == to);
         let nowhere = action == RouteAction::Via(Vec::new());
-        let own = self.spec.ends_of(router).into_iter().flat_map(|(link, side)| &self.spec.links[link].ends[side].addresses);
+        let own = self
+            .spec
+            .ends_of(router)
+            .into_iter()
+            .flat_map(|(link, side)| &self.spec.links[link].ends[side].addresses);
         let connected = table == MAIN && own.into_iter().any(|net| net.trunc() == to);
         if !known && !nowhere && !connected {
             self.spec.nodes[router].routes.push(RouteSpec { table, to, action });
@@ -264,11 +277,14 @@ impl Maker<'_> {
             }
             let mut all: Vec<IpNet> = prefixes(&self.spec, *family).into_iter().map(|(net, _)| net).collect();
             let addresses = self.spec.links.iter().flat_map(|link| &link.ends).flat_map(|end| &end.addresses);
-            all.extend(addresses.map(|net| IpNet::from(net.addr())).filter(|net| Family::of(net.addr()) == *family));
+            all.extend(
+                addresses.map(|net| IpNet::from(net.addr())).filter(|net| Family::of(net.addr()) == *family),
+            );
             let first = all[0];
             all.extend(first.subnets(first.prefix_len() + 1).unwrap());
             let ends = self.spec.ends_of(router).into_iter();
-            let interfaces = ends.map(|(link, side)| self.spec.links[link].ends[side].interface.clone()).collect();
+            let interfaces =
+                ends.map(|(link, side)| self.spec.links[link].ends[side].interface.clone()).collect();
             let words = Vocabulary { family: *family, prefixes: all, interfaces };
             let mut writer = Writer { chance: &mut self.chance, words, coverage: self.coverage };
             let rules = writer.filter();

@@ -62,8 +62,13 @@ fn range(chance: &mut Chance, words: &Vocabulary) -> String {
     let (low, high) = (one.network().min(two.network()), one.broadcast().max(two.broadcast()));
     // Both ends inside a network, so that the ends are worth asking about.
     let inside = |address: IpAddr, up: bool| match address {
-        IpAddr::V4(a) => IpAddr::from((if up { u32::from(a).saturating_add(3) } else { u32::from(a).saturating_sub(3) }).to_be_bytes()),
-        IpAddr::V6(a) => IpAddr::from((if up { u128::from(a).saturating_add(3) } else { u128::from(a).saturating_sub(3) }).to_be_bytes()),
+        IpAddr::V4(a) => IpAddr::from(
+            (if up { u32::from(a).saturating_add(3) } else { u32::from(a).saturating_sub(3) }).to_be_bytes(),
+        ),
+        IpAddr::V6(a) => IpAddr::from(
+            (if up { u128::from(a).saturating_add(3) } else { u128::from(a).saturating_sub(3) })
+                .to_be_bytes(),
+        ),
     };
     let (low, high) = (inside(low, true), inside(high, false));
     format!("{}-{}", low.min(high), low.max(high))
@@ -80,7 +85,18 @@ fn interface(chance: &mut Chance, words: &Vocabulary) -> String {
 }
 
 fn flags(chance: &mut Chance) -> String {
-    chance.pick(&["FIN,SYN,RST,ACK SYN", "SYN SYN", "ACK ACK", "RST RST", "SYN,ACK SYN,ACK", "ALL NONE", "FIN,ACK FIN", "PSH,URG NONE"]).to_owned()
+    chance
+        .pick(&[
+            "FIN,SYN,RST,ACK SYN",
+            "SYN SYN",
+            "ACK ACK",
+            "RST RST",
+            "SYN,ACK SYN,ACK",
+            "ALL NONE",
+            "FIN,ACK FIN",
+            "PSH,URG NONE",
+        ])
+        .to_owned()
 }
 
 fn icmp_type(chance: &mut Chance, words: &Vocabulary) -> String {
@@ -91,41 +107,101 @@ fn icmp_type(chance: &mut Chance, words: &Vocabulary) -> String {
 }
 
 const FEATURES: &[Feature] = &[
-    Feature { name: "source", needs: Needs::Nothing, write: |c, w| format!("{}-s {}", not(c), c.pick(&w.prefixes)) },
-    Feature { name: "destination", needs: Needs::Nothing, write: |c, w| format!("{}-d {}", not(c), c.pick(&w.prefixes)) },
-    Feature { name: "protocol", needs: Needs::Nothing, write: |c, w| {
-        let icmp = if w.family == Family::V4 { "icmp" } else { "ipv6-icmp" };
-        format!("{}-p {}", not(c), c.pick(&["tcp", "udp", icmp, "47", "132"]))
-    } },
-    Feature { name: "destination port", needs: Needs::Ports, write: |c, _| format!("{}--dport {}", not(c), port(c)) },
-    Feature { name: "source port", needs: Needs::Ports, write: |c, _| format!("{}--sport {}", not(c), port(c)) },
-    Feature { name: "multiport", needs: Needs::Ports, write: |c, _| {
-        let word = c.pick(&["--dports", "--sports", "--ports"]);
-        format!("-m multiport {}{word} {}", not(c), ports(c))
-    } },
-    Feature { name: "iprange", needs: Needs::Nothing, write: |c, w| {
-        let word = c.pick(&["--src-range", "--dst-range"]);
-        format!("-m iprange {}{word} {}", not(c), range(c, w))
-    } },
-    Feature { name: "conntrack", needs: Needs::Nothing, write: |c, _| format!("-m conntrack {}--ctstate {}", not(c), states(c)) },
-    Feature { name: "established", needs: Needs::Nothing, write: |_, _| "-m conntrack --ctstate RELATED,ESTABLISHED".to_owned() },
-    Feature { name: "ICMP type", needs: Needs::Icmp, write: |c, w| {
-        let word = if w.family == Family::V4 { "-m icmp" } else { "-m icmp6" };
-        let option = if w.family == Family::V4 { "--icmp-type" } else { "--icmpv6-type" };
-        format!("{word} {}{option} {}", not(c), icmp_type(c, w))
-    } },
-    Feature { name: "TCP flags", needs: Needs::Tcp, write: |c, _| format!("{}--tcp-flags {}", not(c), flags(c)) },
+    Feature {
+        name: "source",
+        needs: Needs::Nothing,
+        write: |c, w| format!("{}-s {}", not(c), c.pick(&w.prefixes)),
+    },
+    Feature {
+        name: "destination",
+        needs: Needs::Nothing,
+        write: |c, w| format!("{}-d {}", not(c), c.pick(&w.prefixes)),
+    },
+    Feature {
+        name: "protocol",
+        needs: Needs::Nothing,
+        write: |c, w| {
+            let icmp = if w.family == Family::V4 { "icmp" } else { "ipv6-icmp" };
+            format!("{}-p {}", not(c), c.pick(&["tcp", "udp", icmp, "47", "132"]))
+        },
+    },
+    Feature {
+        name: "destination port",
+        needs: Needs::Ports,
+        write: |c, _| format!("{}--dport {}", not(c), port(c)),
+    },
+    Feature {
+        name: "source port",
+        needs: Needs::Ports,
+        write: |c, _| format!("{}--sport {}", not(c), port(c)),
+    },
+    Feature {
+        name: "multiport",
+        needs: Needs::Ports,
+        write: |c, _| {
+            let word = c.pick(&["--dports", "--sports", "--ports"]);
+            format!("-m multiport {}{word} {}", not(c), ports(c))
+        },
+    },
+    Feature {
+        name: "iprange",
+        needs: Needs::Nothing,
+        write: |c, w| {
+            let word = c.pick(&["--src-range", "--dst-range"]);
+            format!("-m iprange {}{word} {}", not(c), range(c, w))
+        },
+    },
+    Feature {
+        name: "conntrack",
+        needs: Needs::Nothing,
+        write: |c, _| format!("-m conntrack {}--ctstate {}", not(c), states(c)),
+    },
+    Feature {
+        name: "established",
+        needs: Needs::Nothing,
+        write: |_, _| "-m conntrack --ctstate RELATED,ESTABLISHED".to_owned(),
+    },
+    Feature {
+        name: "ICMP type",
+        needs: Needs::Icmp,
+        write: |c, w| {
+            let word = if w.family == Family::V4 { "-m icmp" } else { "-m icmp6" };
+            let option = if w.family == Family::V4 { "--icmp-type" } else { "--icmpv6-type" };
+            format!("{word} {}{option} {}", not(c), icmp_type(c, w))
+        },
+    },
+    Feature {
+        name: "TCP flags",
+        needs: Needs::Tcp,
+        write: |c, _| format!("{}--tcp-flags {}", not(c), flags(c)),
+    },
     Feature { name: "SYN", needs: Needs::Tcp, write: |c, _| format!("{}--syn", not(c)) },
-    Feature { name: "in-interface", needs: Needs::In, write: |c, w| format!("{}-i {}", not(c), interface(c, w)) },
-    Feature { name: "out-interface", needs: Needs::Out, write: |c, w| format!("{}-o {}", not(c), interface(c, w)) },
-    Feature { name: "addrtype", needs: Needs::Nothing, write: |c, w| {
-        let all = ["--dst-type LOCAL", "--src-type LOCAL", "--dst-type UNICAST", "--dst-type BROADCAST"];
-        // IPv6 has no broadcast.
-        let word = c.pick(if w.family == Family::V4 { &all } else { &all[..3] });
-        format!("-m addrtype {}{word}", not(c))
-    } },
+    Feature {
+        name: "in-interface",
+        needs: Needs::In,
+        write: |c, w| format!("{}-i {}", not(c), interface(c, w)),
+    },
+    Feature {
+        name: "out-interface",
+        needs: Needs::Out,
+        write: |c, w| format!("{}-o {}", not(c), interface(c, w)),
+    },
+    Feature {
+        name: "addrtype",
+        needs: Needs::Nothing,
+        write: |c, w| {
+            let all = ["--dst-type LOCAL", "--src-type LOCAL", "--dst-type UNICAST", "--dst-type BROADCAST"];
+            // IPv6 has no broadcast.
+            let word = c.pick(if w.family == Family::V4 { &all } else { &all[..3] });
+            format!("-m addrtype {}{word}", not(c))
+        },
+    },
     Feature { name: "fragment", needs: Needs::V4, write: |c, _| format!("{}-f", not(c)) },
-    Feature { name: "comment", needs: Needs::Nothing, write: |_, _| "-m comment --comment \"a comment of \\\"two\\\" words\"".to_owned() },
+    Feature {
+        name: "comment",
+        needs: Needs::Nothing,
+        write: |_, _| "-m comment --comment \"a comment of \\\"two\\\" words\"".to_owned(),
+    },
 ];
 
 /// How often each feature was written.

@@ -197,7 +197,12 @@ impl Spec {
         let NodeSpec { name, tables, .. } = &self.nodes[index];
         writeln!(text, "  {name}:\n    role: router\n    config:").unwrap();
         let mut file = |key: &str, file: &str| {
-            writeln!(text, "      {key}: {}", if file == "none" { file.to_owned() } else { format!("{name}/{file}") }).unwrap();
+            writeln!(
+                text,
+                "      {key}: {}",
+                if file == "none" { file.to_owned() } else { format!("{name}/{file}") }
+            )
+            .unwrap();
         };
         let given = |table: &Ruleset, name| if table.tables.is_empty() { "none" } else { name };
         file("iptables", given(&tables[0], "iptables-save.txt"));

@@ -1,5 +1,8 @@
 //! The few system calls that the standard library lacks. All the `unsafe` of the tests is here.
-#![allow(unsafe_code, reason = "the kernel is called by number and by pointer; each call says why it is sound")]
+#![allow(
+    unsafe_code,
+    reason = "the kernel is called by number and by pointer; each call says why it is sound"
+)]
 
 use std::ffi::c_int;
 use std::io::{Error, Result};
@@ -119,7 +122,13 @@ pub(crate) fn receive_frame(fd: &OwnedFd, buffer: &mut [u8]) -> Result<Option<Se
 }
 
 /// Sends a datagram of layer 3 by an interface to an address of layer 2, past every filter and route.
-pub(crate) fn send_frame(fd: &OwnedFd, interface: i32, to: [u8; 6], ether_type: u16, bytes: &[u8]) -> Result<()> {
+pub(crate) fn send_frame(
+    fd: &OwnedFd,
+    interface: i32,
+    to: [u8; 6],
+    ether_type: u16,
+    bytes: &[u8],
+) -> Result<()> {
     // SAFETY: an address of all zeros is a valid one.
     let mut address: libc::sockaddr_ll = unsafe { zeroed() };
     address.sll_family = libc::AF_PACKET as u16;
@@ -154,7 +163,8 @@ fn with_address<T>(address: IpAddr, call: impl FnOnce(*const libc::sockaddr, lib
 /// Gives a raw socket an own address.
 pub(crate) fn bind(fd: &OwnedFd, to: IpAddr) -> Result<()> {
     // SAFETY: the address is of the length that is given, and is not kept.
-    with_address(to, |address, length| check(unsafe { libc::bind(fd.as_raw_fd(), address, length) })).map(drop)
+    with_address(to, |address, length| check(unsafe { libc::bind(fd.as_raw_fd(), address, length) }))
+        .map(drop)
 }
 
 /// Sends a whole datagram of layer 3 from a raw socket: by the routes and the output filter of the namespace.
