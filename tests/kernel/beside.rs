@@ -9,6 +9,7 @@ use isoaudit::header::{Fragment, Packet};
 use isoaudit::model::Reading;
 use isoaudit::replay::{Branch, End, Foothold, Origin, Place, Question, Send, Stance, walk};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 /// Something that is sent: by whom, what, and what the model does not know about it.
@@ -17,6 +18,12 @@ pub(crate) struct Probe {
     pub(crate) from: From,
     pub(crate) packet: Packet,
     pub(crate) shape: Shape,
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} from {:?}", self.packet, self.from)
+    }
 }
 
 impl Probe {

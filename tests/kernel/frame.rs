@@ -130,9 +130,10 @@ fn sctp(packet: &Packet, shape: &Shape) -> Vec<u8> {
     bytes.extend(shape.marker.to_be_bytes());
     bytes.extend([0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1]);
     if packet.fragment != Fragment::Whole {
-        // A chunk that nobody knows, to be skipped, fills the rest.
-        let rest = FIRST_PART + 24 - bytes.len();
-        bytes.extend([0xbf, 0, 0, rest as u8]);
+        // A parameter of the chunk that nobody knows, to be skipped, fills the rest.
+        let rest = (FIRST_PART + 24 - bytes.len()) as u8;
+        bytes[15] += rest;
+        bytes.extend([0x80, 0xff, 0, rest]);
         bytes.resize(FIRST_PART + 24, 0);
     }
     // CRC32c, lowest byte first (RFC 9260 appendix A).

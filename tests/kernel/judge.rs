@@ -4,7 +4,6 @@ use super::bench::{Bench, From};
 use super::beside::{Arrivals, Probe, Seen, Sets, Spot, Walked, observe, observe_late, walked};
 use super::described::{Described, check, describe, folder};
 use super::probes::Asker;
-use super::random::network;
 use super::rules::Coverage;
 use super::spec::Spec;
 use isoaudit::engine::Compiled;
@@ -32,26 +31,17 @@ pub(crate) struct Tally {
     pub(crate) coverage: Coverage,
 }
 
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+/// A difference: what it is, and the packets that show it, in order.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) what: String,
+    pub(crate) probes: Vec<Probe>,
 }
 
-/// Compares so many networks with so many packets each.
-pub(crate) fn many(networks: u64, packets: usize) {
-    let start = Instant::now();
-    let first = setting("ISOAUDIT_KERNEL_SEED", 1);
-    let mut tally = Tally::default();
-    let mut bad = 0;
-    let networks = setting("ISOAUDIT_KERNEL_NETWORKS", networks);
-    for seed in first..first + networks {
-        let spec = network(seed, &mut tally.coverage);
-        if let Err(found) = one(&spec, seed, packets, &mut tally) {
-            bad += 1;
-            println!("seed {seed}: {found}");
-        }
+impl Failure {
+    fn new(what: impl ToString, probes: &[Probe]) -> Failure {
+        Failure { what: what.to_string(), probes: probes.to_vec() }
     }
-    println!("{bad} bad");
-    println!("{:?} {tally:?}", start.elapsed());
 }
 
 /// A network on the bench and in the model.
@@ -67,15 +57,16 @@ struct Case<'a> {
 }
 
 /// Compares one network.
-pub(crate) fn one(spec: &Spec, seed: u64, packets: usize, tally: &mut Tally) -> Result<(), String> {
+pub(crate) fn one(spec: &Spec, seed: u64, packets: usize, tally: &mut Tally) -> Result<(), Failure> {
     let mut clock = Instant::now();
     let mut lap = |tally: &mut Tally, name: &'static str| {
         *tally.seconds.entry(name).or_default() += clock.elapsed().as_secs_f64();
         clock = Instant::now();
     };
-    let bench = Bench::build(spec).map_err(|error| format!("not built: {error}"))?;
+    let bench = Bench::build(spec).map_err(|error| Failure::new(format!("not built: {error}"), &[]))?;
     lap(tally, "build");
-    let described = describe(spec, &bench, folder(&format!("seed-{}", seed % 4)))?;
+    let place = folder(&format!("{}-{seed}", std::process::id()));
+    let described = describe(spec, &bench, place.clone()).map_err(|error| Failure::new(error, &[]))?;
     lap(tally, "read");
     tally.networks += 1;
     let compiled = Compiled::new(&described.network);
@@ -98,7 +89,22 @@ pub(crate) fn one(spec: &Spec, seed: u64, packets: usize, tally: &mut Tally) -> 
     lap(tally, "verdicts");
     drop(case.bench);
     lap(tally, "teardown");
-    Ok(())
+    std::fs::remove_dir_all(&place).map_err(|error| Failure::new(error, &[]))
+}
+
+/// Compares a few packets on a network: what is wrong, if anything is.
+pub(crate) fn again(spec: &Spec, probes: &[Probe]) -> Option<String> {
+    let bench = Bench::build(spec).ok()?;
+    let described = describe(spec, &bench, folder("again")).ok()?;
+    let compiled = Compiled::new(&described.network);
+    let (sets, crossed) = (BTreeMap::new(), BTreeMap::new());
+    let mut case = Case { spec, bench, described: &described, compiled: &compiled, sets, crossed };
+    let tally = &mut Tally::default();
+    let found = match probes {
+        [probe] => case.single(probe, tally),
+        _ => case.mute().and_then(|()| case.session(probes, tally)),
+    };
+    found.err().map(|failure| failure.what)
 }
 
 /// What is missing of the first in the second.
@@ -119,8 +125,10 @@ fn say(what: &str, spots: &[(Spot, Packet)], probe: &Probe, seen: &Seen, walked:
     let must: Vec<Vec<Spot>> = walked.must.iter().map(told).collect();
     let spots: Vec<String> = spots.iter().map(|(spot, packet)| format!("{packet} at {spot:?}")).collect();
     let (kernel, may) = (told(&seen.arrived), told(&walked.may));
-    let sent = format!("{} from {:?}", probe.packet, probe.from);
-    format!("{what} {}\n  sent {sent}\n  kernel {kernel:?}\n  must {must:?}\n  may {may:?}", spots.join(", "))
+    format!(
+        "{what} {}\n  sent {probe}\n  kernel {kernel:?}\n  must {must:?}\n  may {may:?}",
+        spots.join(", ")
+    )
 }
 
 impl Case<'_> {
@@ -129,15 +137,15 @@ impl Case<'_> {
     }
 
     /// Forgets what was sent.
-    fn forget(&mut self, touched: &BTreeSet<usize>) -> Result<(), String> {
+    fn forget(&mut self, touched: &BTreeSet<usize>) -> Result<(), Failure> {
         for node in touched.iter().filter(|node| !self.spec.nodes[**node].is_host) {
-            self.bench.forget(*node).map_err(|error| error.to_string())?;
+            self.bench.forget(*node).map_err(|error| Failure::new(error, &[]))?;
         }
         Ok(())
     }
 
     /// A packet out of the blue.
-    fn single(&mut self, probe: &Probe, tally: &mut Tally) -> Result<(), String> {
+    fn single(&mut self, probe: &Probe, tally: &mut Tally) -> Result<(), Failure> {
         let walked = walked(self.spec, self.described, std::slice::from_ref(probe)).remove(0);
         let seen = self.send(probe, &walked, tally);
         self.forget(&seen.touched)?;
@@ -146,8 +154,9 @@ impl Case<'_> {
         tally.delivered += usize::from(seen.arrived.iter().any(|(spot, _)| matches!(spot, Spot::Node(_))));
         tally.answers += usize::from(!seen.answers.is_empty());
         tally.exact += usize::from(walked.must == [walked.may.clone()]);
-        beside_interpreter(probe, &seen, &walked)?;
-        self.beside_engine(probe, &seen, &walked)
+        let found = beside_interpreter(probe, &seen, &walked)
+            .and_then(|()| self.beside_engine(probe, &seen, &walked));
+        found.map_err(|what| Failure::new(what, std::slice::from_ref(probe)))
     }
 
     /// Sends a probe, and waits a little if something certain is missing.
@@ -188,25 +197,24 @@ impl Case<'_> {
     }
 
     /// Nobody at the hosts answers from now on.
-    fn mute(&mut self) -> Result<(), String> {
+    fn mute(&mut self) -> Result<(), Failure> {
         let hosts = (0..self.spec.nodes.len()).filter(|node| self.spec.nodes[*node].is_host);
-        hosts.into_iter().try_for_each(|node| self.bench.mute(node)).map_err(|error| error.to_string())
+        hosts.into_iter().try_for_each(|node| self.bench.mute(node)).map_err(|error| Failure::new(error, &[]))
     }
 
     /// Several packets, with everything that devices remember of the earlier ones.
-    fn session(&mut self, probes: &[Probe], tally: &mut Tally) -> Result<(), String> {
+    fn session(&mut self, probes: &[Probe], tally: &mut Tally) -> Result<(), Failure> {
         let walks = walked(self.spec, self.described, probes);
         let mut touched = BTreeSet::new();
         let mut found = Ok(());
         for (number, (probe, walked)) in probes.iter().zip(&walks).enumerate() {
             let seen = self.send(probe, walked, tally);
             touched.extend(&seen.touched);
-            let first = probes
-                .iter()
-                .take(number)
-                .map(|probe| format!("\n  after {} from {:?}", probe.packet, probe.from));
-            let before: String = first.collect();
-            found = found.and(beside_interpreter(probe, &seen, walked).map_err(|what| what + &before));
+            let so_far = &probes[..=number];
+            found = found.and(beside_interpreter(probe, &seen, walked).map_err(|what| {
+                let before = so_far[..number].iter().map(|one| format!("\n  after {one}"));
+                Failure::new(what + &before.collect::<String>(), so_far)
+            }));
             tally.packets += 1;
         }
         tally.sessions += 1;
@@ -215,7 +223,7 @@ impl Case<'_> {
     }
 
     /// What the engine shows: packets in order, the last of which certainly arrives.
-    fn witnesses(&mut self, asker: &mut Asker<'_>, link: usize, tally: &mut Tally) -> Result<(), String> {
+    fn witnesses(&mut self, asker: &mut Asker<'_>, link: usize, tally: &mut Tally) -> Result<(), Failure> {
         for (probes, spot) in asker.witnesses(self.described, self.compiled, link, Reading::Must) {
             let walks = walked(self.spec, self.described, &probes);
             let (mut touched, mut last) = (BTreeSet::new(), Seen::default());
@@ -229,12 +237,9 @@ impl Case<'_> {
             // Where the network chooses among equal routes, the witness goes by one of them.
             let is_choice = walks.iter().any(|walked| walked.must.len() > 1);
             if !is_choice && !last.arrived.iter().any(|(there, _)| *there == spot) {
-                let all: Vec<String> =
-                    probes.iter().map(|probe| format!("{} from {:?}", probe.packet, probe.from)).collect();
-                return Err(format!(
-                    "the engine shows what does not arrive at {spot:?}\n  {}",
-                    all.join("\n  ")
-                ));
+                let all = probes.iter().map(|probe| format!("\n  {probe}")).collect::<String>();
+                let what = format!("the engine shows what does not arrive at {spot:?}{all}");
+                return Err(Failure::new(what, &probes));
             }
         }
         for (probes, _) in asker.witnesses(self.described, self.compiled, link, Reading::May) {
@@ -244,7 +249,7 @@ impl Case<'_> {
     }
 
     /// No claim holds about what was seen to cross.
-    fn verdicts(&mut self, tally: &mut Tally) -> Result<(), String> {
+    fn verdicts(&mut self, tally: &mut Tally) -> Result<(), Failure> {
         let report = check(&self.described.folder);
         for judgement in &report.judgements {
             tally.claims += 1;
@@ -263,10 +268,8 @@ impl Case<'_> {
             let target = [Spot::Line(to), Spot::Node(self.spec.links[to].ends[0].node)];
             let crossed = target.iter().find_map(|spot| self.crossed.get(&(from, *spot)));
             if let Some(packet) = crossed {
-                return Err(format!(
-                    "the claim {} is said to hold; {packet} crosses",
-                    judgement.claim.id.value
-                ));
+                let id = &judgement.claim.id.value;
+                return Err(Failure::new(format!("{id} is said to hold; {packet} crosses"), &[]));
             }
         }
         Ok(())

@@ -14,6 +14,8 @@ mod netlink;
 mod probes;
 mod random;
 mod rules;
+mod shrink;
+mod soak;
 mod spec;
 mod sys;
 
@@ -21,5 +23,5 @@ use guard::isolated;
 
 #[test]
 fn the_kernel_agrees() {
-    isolated("the_kernel_agrees", || judge::many(30, 300));
+    isolated("the_kernel_agrees", || soak::many(30, 300));
 }
