@@ -5,9 +5,9 @@
 use super::bench::{Bench, From};
 use super::beside::{Probe, Spot, observe};
 use super::described::{check, describe, folder};
-use super::frame::{Shape, error_about};
+use super::frame::{Shape, encode, error_about};
 use super::guard::isolated;
-use super::spec::{Backend, NodeSpec, RouteAction, RuleSpec, Ruleset, Spec};
+use super::spec::{Backend, NodeSpec, RouteAction, RuleSpec, Ruleset, Spec, TableText};
 use isoaudit::header::{Fragment, Packet, proto, tcp_flags};
 use isoaudit::verdict::Verdict;
 use std::net::IpAddr;
@@ -42,6 +42,8 @@ struct Attack {
     to: usize,
     /// In order; the last arrives.
     sends: Vec<Probe>,
+    /// What is made on the bench beside.
+    prepare: fn(&Bench),
 }
 
 /// A router `r0` with as many hosts as are wanted, each on a line of its own: `h1` on line 0 with 10.1.0.2, and so on.
@@ -92,6 +94,7 @@ fn run(attack: &Attack) -> (bool, Verdict) {
     let claim = format!("isolated: {{ from: \"zone:{}\", to: \"zone:{}\" }}", host(*from), host(*to));
     spec.more = format!("claims:\n  - {{ id: apart, {claim} }}\n");
     let mut bench = Bench::build(&spec).unwrap_or_else(|error| panic!("{name}: {error}"));
+    (attack.prepare)(&bench);
     let described = describe(&spec, &bench, folder(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let mut arrives = false;
     for probe in sends {
@@ -104,10 +107,18 @@ fn run(attack: &Attack) -> (bool, Verdict) {
 
 /// The way is there: the packet arrives, and the claim does not hold. It is closed: it does not arrive, and the claim holds.
 fn open_and_closed(name: &'static str, open: Spec, closed: Spec, [from, to]: [usize; 2], sends: &[Probe]) {
-    let (arrives, verdict) = run(&Attack { name, spec: open, from, to, sends: sends.to_vec() });
+    let sends = sends.to_vec();
+    let prepare = |_: &Bench| {};
+    let open = Attack { name, spec: open, from, to, sends: sends.clone(), prepare };
+    judged(&open, &Attack { name, spec: closed, from, to, sends, prepare });
+}
+
+fn judged(open: &Attack, closed: &Attack) {
+    let name = open.name;
+    let (arrives, verdict) = run(open);
     assert!(arrives, "{name}: the packet does not arrive");
     assert_ne!(verdict, Verdict::Holds, "{name}: it arrives, and the claim is said to hold");
-    let (arrives, verdict) = run(&Attack { name, spec: closed, from, to, sends: sends.to_vec() });
+    let (arrives, verdict) = run(closed);
     assert!(!arrives, "{name}: it arrives although the way is closed");
     assert_eq!(verdict, Verdict::Holds, "{name}: the way is closed");
 }
@@ -270,5 +281,96 @@ fn an_answer_may_be_new_at_the_next_device() {
         (answer.sport, answer.dport) = (53, 40000);
         let sends = [from_line(1, opening), from_line(0, answer)];
         open_and_closed("new-at-the-next", of("NEW,ESTABLISHED"), of("ESTABLISHED"), [0, 2], &sends);
+    });
+}
+
+#[test]
+fn the_last_protocol_stands_behind_extension_headers() {
+    isolated("attacks::the_last_protocol_stands_behind_extension_headers", || {
+        let of = |rules: &[&str]| {
+            let mut spec = filtered(star(2), ["DROP", "DROP", "DROP"], &[]);
+            spec.ipv6 = true;
+            for (link, ends) in spec.links.iter_mut().enumerate() {
+                for (side, end) in ends.ends.iter_mut().enumerate() {
+                    end.addresses.push(format!("fd00:{}::{}/127", link + 1, 2 + side).parse().unwrap());
+                }
+                spec.nodes[ends.ends[0].node]
+                    .route("::/0", RouteAction::Via(vec![ip(&format!("fd00:{}::3", link + 1))]));
+            }
+            spec.nodes[0].tables[1] = table(["DROP", "DROP", "DROP"], rules);
+            spec
+        };
+        let mut sent = from_line(0, packet("fd00:1::2", "fd00:2::2", proto::TCP));
+        // Destination options with nothing but padding (RFC 8200 section 4.6).
+        sent.shape.extensions = vec![(60, vec![0, 1, 4, 0, 0, 0, 0])];
+        let sent = [sent];
+        open_and_closed("behind-options", of(&["-A FORWARD -p tcp -j ACCEPT"]), of(&[]), [0, 1], &sent);
+        let by_header = "-A FORWARD -m ipv6header --header dst --soft -j ACCEPT";
+        open_and_closed("by-header", of(&[by_header]), of(&["-A FORWARD -p udp -j DROP"]), [0, 1], &sent);
+    });
+}
+
+#[test]
+fn what_is_invalid_is_not_translated() {
+    isolated("attacks::what_is_invalid_is_not_translated", || {
+        let of = |first: &str| {
+            // h1 behind r0, which hides it; r1 lets nothing pass that bears the address of r0.
+            let mut spec = star(1);
+            let next = spec.add(NodeSpec::router("r1"));
+            hang(&mut spec, next, 2);
+            spec.link([0, next], [&["10.0.0.1/30"], &["10.0.0.2/30"]]);
+            spec.nodes[0].route("10.2.0.0/30", RouteAction::Via(vec![ip("10.0.0.2")]));
+            let rules = ["-A FORWARD -s 10.0.0.1/32 -j DROP", "-A FORWARD -i eth2 -o eth1 -j ACCEPT"];
+            spec.nodes[next].tables[0] = table(["DROP", "DROP", "DROP"], &rules);
+            let own = "-A FORWARD -s 10.1.0.2/32 -i eth0 -j ACCEPT";
+            let rules: Vec<&str> = [first, own].into_iter().filter(|rule| !rule.is_empty()).collect();
+            let mut spec = filtered(spec, ["DROP", "DROP", "DROP"], &rules);
+            let chains = ["PREROUTING ACCEPT", "INPUT ACCEPT", "OUTPUT ACCEPT", "POSTROUTING ACCEPT"];
+            let hiding = TableText {
+                name: "nat".to_owned(),
+                chains: chains.map(str::to_owned).to_vec(),
+                rules: vec!["-A POSTROUTING -o eth2 -j MASQUERADE".to_owned()],
+            };
+            spec.nodes[0].tables[0].tables.push(hiding);
+            spec
+        };
+        let plain = from_line(0, packet("10.1.0.2", "10.2.0.2", proto::TCP));
+        let mut reset = plain.clone();
+        reset.packet.flags = tcp_flags::RST;
+        let refused = "-A FORWARD -m conntrack --ctstate INVALID -j DROP";
+        let prepare = |_: &Bench| {};
+        let attack = |spec: Spec, sent: &Probe| {
+            run(&Attack { name: "invalid", spec, from: 0, to: 1, sends: vec![sent.clone()], prepare })
+        };
+        assert!(!attack(of(""), &plain).0, "what is translated passes r1");
+        let (arrives, verdict) = attack(of(""), &reset);
+        assert!(arrives, "what is invalid is translated");
+        assert_ne!(verdict, Verdict::Holds);
+        assert!(!attack(of(refused), &reset).0, "what is invalid passes though it is refused");
+    });
+}
+
+#[test]
+fn whoever_reaches_the_end_of_a_tunnel_sends_what_comes_out_of_it() {
+    isolated("attacks::whoever_reaches_the_end_of_a_tunnel_sends_what_comes_out_of_it", || {
+        let rules = ["-A INPUT -p udp -m udp --dport 4789 -j ACCEPT", "-A FORWARD -i vx0 -o eth1 -j ACCEPT"];
+        let of = || filtered(star(2), ["DROP", "DROP", "DROP"], &rules);
+        let mut outer = packet("10.1.0.2", "10.1.0.1", proto::UDP);
+        outer.dport = 4789;
+        let mut sent = from_line(0, outer);
+        // VXLAN (RFC 7348 section 5), Ethernet, and a packet from nobody.
+        let mut inside = vec![8, 0, 0, 0, 0, 0, 5, 0];
+        inside.extend([2, 0, 0, 0, 9, 9, 2, 0, 0, 0, 9, 8, 8, 0]);
+        inside.extend(encode(&packet("10.9.0.1", "10.2.0.2", proto::UDP), &Shape::plain(0x7777)));
+        sent.shape.about = inside;
+        let tunnel = |bench: &Bench| {
+            let made = "link add vx0 address 02:00:00:00:09:09 type vxlan id 5 dstport 4789 local 10.1.0.1 remote 10.1.0.2";
+            for words in [made, "link set vx0 up"] {
+                bench.command(0, "ip", &words.split(' ').collect::<Vec<_>>()).unwrap();
+            }
+        };
+        let name = "decapsulation";
+        let open = Attack { name, spec: of(), from: 0, to: 1, sends: vec![sent.clone()], prepare: tunnel };
+        judged(&open, &Attack { name, spec: of(), from: 0, to: 1, sends: vec![sent], prepare: |_| {} });
     });
 }

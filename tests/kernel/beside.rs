@@ -260,3 +260,76 @@ impl<'c> Sets<'c> {
         [self.must.contains(place, packet), self.may.contains(place, packet)]
     }
 }
+
+/// What is missing of the first in the second.
+fn missing(less: &Arrivals, more: &Arrivals) -> Vec<(Spot, Packet)> {
+    less.difference(more).copied().collect()
+}
+
+/// Whether one of the ways is a part of what was seen. No way at all is.
+pub(crate) fn is_one_of(ways: &[Arrivals], seen: &Arrivals) -> bool {
+    ways.is_empty() || ways.iter().any(|way| way.is_subset(seen))
+}
+
+fn told(arrivals: &Arrivals) -> Vec<Spot> {
+    arrivals.iter().map(|(spot, _)| *spot).collect()
+}
+
+fn say(what: &str, spots: &[(Spot, Packet)], probe: &Probe, seen: &Seen, walked: &Walked) -> String {
+    let must: Vec<Vec<Spot>> = walked.must.iter().map(told).collect();
+    let spots: Vec<String> = spots.iter().map(|(spot, packet)| format!("{packet} at {spot:?}")).collect();
+    let (kernel, may) = (told(&seen.arrived), told(&walked.may));
+    format!(
+        "{what} {}\n  sent {probe}\n  kernel {kernel:?}\n  must {must:?}\n  may {may:?}",
+        spots.join(", ")
+    )
+}
+
+/// What the interpreter gets wrong about a probe.
+pub(crate) fn beside_interpreter(probe: &Probe, seen: &Seen, walked: &Walked) -> Result<(), String> {
+    if !probe.is_particular() && !is_one_of(&walked.must, &seen.arrived) {
+        return Err(say("the interpreter is certain of more", &[], probe, seen, walked));
+    }
+    let wrong = missing(&seen.arrived, &walked.may);
+    if !wrong.is_empty() {
+        return Err(say("the interpreter excludes", &wrong, probe, seen, walked));
+    }
+    Ok(())
+}
+
+/// What was seen elsewhere than on the line where it started. What a node tells itself never leaves it.
+pub(crate) fn elsewhere<'a>(
+    spec: &'a Spec,
+    link: usize,
+    seen: &'a Seen,
+) -> impl Iterator<Item = &'a (Spot, Packet)> + 'a {
+    let to_itself = |spot: &Spot, packet: &Packet| match spot {
+        Spot::Node(node) => spec.addresses_of(*node).contains(&packet.src),
+        Spot::Line(_) => false,
+    };
+    let all = seen.arrived.iter().chain(&seen.answers);
+    all.filter(move |(spot, packet)| *spot != Spot::Line(link) && !to_itself(spot, packet))
+}
+
+/// What the engine gets wrong about a probe from a line, and about the answers to it.
+pub(crate) fn beside_engine(
+    spec: &Spec,
+    described: &Described,
+    sets: &Sets<'_>,
+    probe: &Probe,
+    seen: &Seen,
+    walked: &Walked,
+) -> Result<(), String> {
+    let From::Line { link, .. } = probe.from else { return Ok(()) };
+    for (spot, packet) in elsewhere(spec, link, seen) {
+        if !sets.contain(described, *spot, packet)[1] {
+            return Err(say("the engine excludes", &[(*spot, *packet)], probe, seen, walked));
+        }
+    }
+    for (spot, packet) in walked.must.iter().flatten() {
+        if !sets.contain(described, *spot, packet)[0] {
+            return Err(say("the engine is not certain of", &[(*spot, *packet)], probe, seen, walked));
+        }
+    }
+    Ok(())
+}

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A folder with a description, its dumps, and what was read from them.
+#[derive(Clone)]
 pub(crate) struct Described {
     pub(crate) folder: PathBuf,
     pub(crate) network: Network,

@@ -1,7 +1,8 @@
 //! One network after another, packet after packet: the kernel is right.
 
 use super::bench::{Bench, From};
-use super::beside::{Arrivals, Probe, Seen, Sets, Spot, Walked, observe, observe_late, walked};
+use super::beside::{Probe, Seen, Sets, Spot, Walked, beside_engine, beside_interpreter, elsewhere};
+use super::beside::{is_one_of, observe, observe_late, walked};
 use super::described::{Described, check, describe, folder};
 use super::probes::Asker;
 use super::rules::Coverage;
@@ -107,30 +108,6 @@ pub(crate) fn again(spec: &Spec, probes: &[Probe]) -> Option<String> {
     found.err().map(|failure| failure.what)
 }
 
-/// What is missing of the first in the second.
-fn missing(less: &Arrivals, more: &Arrivals) -> Vec<(Spot, Packet)> {
-    less.difference(more).copied().collect()
-}
-
-/// Whether one of the ways is a part of what was seen. No way at all is.
-fn is_one_of(ways: &[Arrivals], seen: &Arrivals) -> bool {
-    ways.is_empty() || ways.iter().any(|way| way.is_subset(seen))
-}
-
-fn told(arrivals: &Arrivals) -> Vec<Spot> {
-    arrivals.iter().map(|(spot, _)| *spot).collect()
-}
-
-fn say(what: &str, spots: &[(Spot, Packet)], probe: &Probe, seen: &Seen, walked: &Walked) -> String {
-    let must: Vec<Vec<Spot>> = walked.must.iter().map(told).collect();
-    let spots: Vec<String> = spots.iter().map(|(spot, packet)| format!("{packet} at {spot:?}")).collect();
-    let (kernel, may) = (told(&seen.arrived), told(&walked.may));
-    format!(
-        "{what} {}\n  sent {probe}\n  kernel {kernel:?}\n  must {must:?}\n  may {may:?}",
-        spots.join(", ")
-    )
-}
-
 impl Case<'_> {
     fn sets(&mut self, link: usize) -> &Sets<'_> {
         self.sets.entry(link).or_insert_with(|| Sets::new(self.described, self.compiled, link))
@@ -174,25 +151,9 @@ impl Case<'_> {
     fn beside_engine(&mut self, probe: &Probe, seen: &Seen, walked: &Walked) -> Result<(), String> {
         let From::Line { link, .. } = probe.from else { return Ok(()) };
         let (spec, described) = (self.spec, self.described);
-        let sets = self.sets(link);
-        // What a node tells itself never leaves it.
-        let to_itself = |spot: &Spot, packet: &Packet| match spot {
-            Spot::Node(node) => spec.addresses_of(*node).contains(&packet.src),
-            Spot::Line(_) => false,
-        };
-        let elsewhere = |at: &&(Spot, Packet)| at.0 != Spot::Line(link) && !to_itself(&at.0, &at.1);
-        for (spot, packet) in seen.arrived.iter().chain(&seen.answers).filter(elsewhere) {
-            if !sets.contain(described, *spot, packet)[1] {
-                return Err(say("the engine excludes", &[(*spot, *packet)], probe, seen, walked));
-            }
-        }
-        for (spot, packet) in walked.must.iter().flatten() {
-            if !sets.contain(described, *spot, packet)[0] {
-                return Err(say("the engine is not certain of", &[(*spot, *packet)], probe, seen, walked));
-            }
-        }
-        let crossed = seen.arrived.iter().chain(&seen.answers).filter(elsewhere);
-        self.crossed.extend(crossed.map(|(spot, _)| ((link, *spot), probe.packet)));
+        beside_engine(spec, described, self.sets(link), probe, seen, walked)?;
+        let crossed = elsewhere(spec, link, seen).map(|(spot, _)| ((link, *spot), probe.packet));
+        self.crossed.extend(crossed);
         Ok(())
     }
 
@@ -274,15 +235,4 @@ impl Case<'_> {
         }
         Ok(())
     }
-}
-
-fn beside_interpreter(probe: &Probe, seen: &Seen, walked: &Walked) -> Result<(), String> {
-    if !probe.is_particular() && !is_one_of(&walked.must, &seen.arrived) {
-        return Err(say("the interpreter is certain of more", &[], probe, seen, walked));
-    }
-    let wrong = missing(&seen.arrived, &walked.may);
-    if !wrong.is_empty() {
-        return Err(say("the interpreter excludes", &wrong, probe, seen, walked));
-    }
-    Ok(())
 }

@@ -10,6 +10,7 @@ mod described;
 mod frame;
 mod guard;
 mod judge;
+mod mistakes;
 mod netlink;
 mod probes;
 mod random;
