@@ -438,10 +438,8 @@ impl Run<'_, '_> {
     }
 
     fn originate_as(&mut self, view: &mut View<'_>, node: NodeId, looks: &[Look], step: Step) {
-        let fib: std::sync::Arc<Fib> = view.fib(node, None);
         let spec = self.network.node(node);
-        for (hop, set) in &fib.sends {
-            let sends = hop.interface;
+        for (sends, via, set) in self.own_ways(view, node) {
             let Some(segment) = self.network.interface(sends).segment else { continue };
             if self.is_cut(sends) || !self.exists(self.network.segment(segment).existence) {
                 continue;
@@ -453,7 +451,7 @@ impl Run<'_, '_> {
                     Step::Own { node, .. } => Step::Own { node, established: look.is_open() },
                     other => other,
                 };
-                let packets = view.space.intersect(look.packets, *set);
+                let packets = view.space.intersect(look.packets, set);
                 let packets = self.usable(view, sends, packets);
                 let accepted = look.accepts(view, &output);
                 let packets = view.space.intersect(packets, accepted);
@@ -464,9 +462,29 @@ impl Run<'_, '_> {
                     let opened = view.space.intersect(packets, opening);
                     self.open(view, node, opened, None, Some(sends));
                 }
-                self.put(view, segment, packets, sends, hop.via, step);
+                self.put(view, segment, packets, sends, via, step);
             }
         }
+    }
+
+    /// Where a node sends what is its own. Broadcast addresses of its prefixes stand in the first table of Linux, before any
+    /// rule.
+    fn own_ways(
+        &self,
+        view: &mut View<'_>,
+        node: NodeId,
+    ) -> Vec<(InterfaceId, Option<std::net::IpAddr>, Set)> {
+        let fib: std::sync::Arc<Fib> = view.fib(node, None);
+        let facts = &view.compiled.nodes[node.index()];
+        let mut ways: Vec<_> = facts.broadcasting.iter().map(|(id, set)| (*id, None, *set)).collect();
+        for (hop, set) in &fib.sends {
+            let set = match self.query.reading {
+                Reading::May => *set,
+                Reading::Must => view.space.minus(*set, facts.to_broadcast),
+            };
+            ways.push((hop.interface, hop.via, set));
+        }
+        ways
     }
 
     /// Who a step says has sent packets, where it begins a journey.

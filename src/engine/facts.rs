@@ -26,6 +26,8 @@ pub(super) struct NodeFacts {
     pub(super) to_own: Set,
     /// Packets from the broadcast addresses of its prefixes.
     pub(super) from_broadcast: Set,
+    /// The interfaces that have prefixes with broadcast addresses, with the packets to those.
+    pub(super) broadcasting: Vec<(InterfaceId, Set)>,
     /// Packets to the broadcast addresses of its prefixes. It takes them on every interface, and passes them on only if it
     /// is told to (`bc_forwarding`).
     pub(super) to_broadcast: Set,
@@ -116,7 +118,12 @@ pub(super) fn node_facts(
     let interfaces = network.node(id).interfaces.iter();
     let broadcasts: Vec<AddressRange> =
         interfaces.flat_map(|interface| inject::broadcasts(network, *interface)).collect();
+    let broadcasting = network.node(id).interfaces.iter().filter_map(|interface| {
+        let addresses = inject::broadcasts(network, *interface);
+        (!addresses.is_empty()).then(|| (*interface, space.addresses(Side::Dst, &addresses)))
+    });
     NodeFacts {
+        broadcasting: broadcasting.collect(),
         from_broadcast: space.addresses(Side::Src, &broadcasts),
         to_broadcast: space.addresses(Side::Dst, &broadcasts),
         from_own: space.addresses(Side::Src, &own),

@@ -2,7 +2,7 @@
 
 use super::filter::Sight;
 use super::state::{Tables, states};
-use super::step::{Progress, Timing, Way, by_routes, under_states};
+use super::step::{Exit, Progress, Timing, Way, by_routes, finish, go_out, under_states};
 use super::view::View;
 use crate::header::Packet;
 use crate::model::{Kind, NodeId, Stage, State};
@@ -41,6 +41,15 @@ fn ways_out(view: &View<'_>, node: NodeId, packet: &Packet, state: State) -> Vec
     let mut ways = Vec::new();
     let sight = Sight { packet, node, incoming: None, outgoing: None, state };
     let output = &view.network.node(node).output;
-    by_routes(view, &sight, &Progress::default(), &[(Stage::Output, output.as_slice())], &mut ways);
+    let stages = [(Stage::Output, output.as_slice())];
+    // Broadcast addresses of own prefixes stand in the first table of Linux, before any rule.
+    for out in view.broadcasting(node, packet.dst) {
+        if let Some((sight, progress)) = go_out(view, &sight, Progress::default(), &stages, out, &mut ways) {
+            ways.push(finish(view, &sight, progress, Exit::Put { out, next_hop: packet.dst }));
+        }
+    }
+    if view.is_may() || !view.is_own_broadcast(node, packet.dst) {
+        by_routes(view, &sight, &Progress::default(), &stages, &mut ways);
+    }
     ways
 }

@@ -386,7 +386,7 @@ pub(super) fn by_routes(
 }
 
 /// Passes the lists between routing and an out-interface, and checks that the interface can send it at all.
-fn go_out<'a>(
+pub(super) fn go_out<'a>(
     view: &View<'_>,
     sight: &Sight<'a>,
     mut progress: Progress,

@@ -109,9 +109,16 @@ impl<'a> View<'a> {
     /// Whether the address is the broadcast address of a prefix of the node. Prefixes of one or two addresses have none
     /// (RFC 3021).
     pub fn is_own_broadcast(&self, node: NodeId, address: IpAddr) -> bool {
-        let interfaces = self.network.node(node).interfaces.iter();
-        let mut nets = interfaces.flat_map(|i| &self.network.interface(*i).addresses).map(|own| own.net);
-        nets.any(|net| net.addr().is_ipv4() && net.prefix_len() <= 30 && net.broadcast() == address)
+        self.broadcasting(node, address).next().is_some()
+    }
+
+    /// The interfaces of the node that have a prefix with this broadcast address.
+    pub fn broadcasting(&self, node: NodeId, address: IpAddr) -> impl Iterator<Item = InterfaceId> + '_ {
+        let is_its = move |id: &InterfaceId| {
+            let mut nets = self.network.interface(*id).addresses.iter().map(|own| own.net);
+            nets.any(|net| net.addr().is_ipv4() && net.prefix_len() <= 30 && net.broadcast() == address)
+        };
+        self.network.node(node).interfaces.iter().copied().filter(is_its)
     }
 
     /// Whether the node sends with this address as its own: it has it, on an interface that speaks its family.

@@ -271,6 +271,7 @@ impl Maker<'_> {
     }
 
     fn filters(&mut self, router: usize) {
+        let tracks = self.chance.percent(65);
         for family in families(&self.spec) {
             if self.chance.percent(25) {
                 continue;
@@ -286,7 +287,7 @@ impl Maker<'_> {
             let interfaces =
                 ends.map(|(link, side)| self.spec.links[link].ends[side].interface.clone()).collect();
             let words = Vocabulary { family: *family, prefixes: all, interfaces };
-            let mut writer = Writer { chance: &mut self.chance, words, coverage: self.coverage };
+            let mut writer = Writer { chance: &mut self.chance, words, coverage: self.coverage, tracks };
             let rules = writer.filter();
             self.spec.nodes[router].tables[*family as usize] = rules;
         }

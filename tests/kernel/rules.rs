@@ -212,6 +212,8 @@ pub(crate) struct Writer<'a> {
     pub(crate) chance: &'a mut Chance,
     pub(crate) words: Vocabulary,
     pub(crate) coverage: &'a mut Coverage,
+    /// Whether rules may ask for the state of connections, for which the kernel puts datagrams together first.
+    pub(crate) tracks: bool,
 }
 
 const OWN_CHAINS: [&str; 3] = ["one", "two", "three"];
@@ -230,7 +232,7 @@ impl Writer<'_> {
             chains.push(format!("{name} {}", if drops { "DROP" } else { "ACCEPT" }));
         }
         chains.extend(OWN_CHAINS.iter().map(|name| format!("{name} -")));
-        let usual = self.chance.percent(45);
+        let usual = self.tracks && self.chance.percent(45);
         for name in ["INPUT", "FORWARD", "OUTPUT"] {
             if usual {
                 self.count("established");
@@ -269,6 +271,9 @@ impl Writer<'_> {
                 Needs::V4 if self.words.family == Family::V6 => continue,
                 Needs::In | Needs::Out | Needs::V4 => &[],
             };
+            if !self.tracks && matches!(feature.name, "conntrack" | "established") {
+                continue;
+            }
             let is_protocol = feature.name == "protocol";
             // iptables takes one of them only.
             let both = |one, two| feature.name == one && names.contains(&two);

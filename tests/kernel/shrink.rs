@@ -103,8 +103,9 @@ fn rules_of(spec: &Spec) -> String {
 }
 
 const TRACE: &str = "table inet traced {
-    chain forwarded { type filter hook prerouting priority -350; meta nftrace set 1; }
-    chain own { type filter hook output priority -350; meta nftrace set 1; }
+    chain all { ip6 daddr ff00::/8 return; meta nftrace set 1; }
+    chain heard { type filter hook prerouting priority -350; jump all; }
+    chain own { type filter hook output priority -350; jump all; }
 }";
 
 /// What `nft monitor trace` prints in each router while the packets are sent.
