@@ -198,6 +198,27 @@ const FEATURES: &[Feature] = &[
     },
     Feature { name: "fragment", needs: Needs::V4, write: |c, _| format!("{}-f", not(c)) },
     Feature {
+        name: "state",
+        needs: Needs::Nothing,
+        write: |c, _| format!("-m state {}--state {}", not(c), states(c).replace("UNTRACKED", "NEW")),
+    },
+    // What the auditor does not understand: whether it matches is open.
+    Feature {
+        name: "ttl (open)",
+        needs: Needs::V4,
+        write: |c, _| format!("-m ttl --ttl-gt {}", c.pick(&[10, 200])),
+    },
+    Feature {
+        name: "length (open)",
+        needs: Needs::Nothing,
+        write: |c, _| format!("-m length --length {}", c.pick(&["0:40", "41:65535"])),
+    },
+    Feature {
+        name: "limit (open)",
+        needs: Needs::Nothing,
+        write: |_, _| "-m limit --limit 5/sec".to_owned(),
+    },
+    Feature {
         name: "comment",
         needs: Needs::Nothing,
         write: |_, _| "-m comment --comment \"a comment of \\\"two\\\" words\"".to_owned(),
@@ -266,12 +287,10 @@ impl Writer<'_> {
                 Needs::Icmp => &[icmp],
                 Needs::In if chain == "OUTPUT" => continue,
                 Needs::Out if chain == "INPUT" => continue,
-                // What calls a chain of its own is not told apart.
-                Needs::In | Needs::Out if first > 0 => continue,
                 Needs::V4 if self.words.family == Family::V6 => continue,
                 Needs::In | Needs::Out | Needs::V4 => &[],
             };
-            if !self.tracks && matches!(feature.name, "conntrack" | "established") {
+            if !self.tracks && matches!(feature.name, "conntrack" | "established" | "state") {
                 continue;
             }
             let is_protocol = feature.name == "protocol";
@@ -315,6 +334,7 @@ impl Writer<'_> {
             16 if !own.is_empty() => ("goto", format!("-g {}", self.chance.pick(&own))),
             17 => ("return", "-j RETURN".to_owned()),
             18 => ("log", "-j LOG --log-prefix \"seen \"".to_owned()),
+            19 if self.chance.percent(30) => ("NFLOG", "-j NFLOG --nflog-group 3".to_owned()),
             19 => ("counter only", String::new()),
             _ => ("accept", "-j ACCEPT".to_owned()),
         };

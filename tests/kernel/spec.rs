@@ -47,6 +47,14 @@ impl NodeSpec {
         }
     }
 
+    /// Whether the kernel tracks connections here: some rule asks for it.
+    pub(crate) fn tracks(&self) -> bool {
+        let tables = self.tables.iter().flat_map(|tables| &tables.tables);
+        tables
+            .into_iter()
+            .any(|table| table.name == "nat" || table.rules.iter().any(|rule| rule.contains("state ")))
+    }
+
     pub(crate) fn host(name: &str) -> NodeSpec {
         NodeSpec { is_host: true, ..NodeSpec::router(name) }
     }
