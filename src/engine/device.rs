@@ -150,7 +150,8 @@ impl Run<'_, '_> {
             (Reading::Must, _) => {
                 let facts = &view.compiled.nodes[node.index()];
                 let own = view.space.union(facts.from_own, facts.from_broadcast);
-                view.space.union(common.martians, own)
+                let odd = view.space.union(common.martians, own);
+                if facts.tracks { view.space.union(odd, common.fragments) } else { odd }
             }
         };
         view.space.minus(packets, dropped)
@@ -204,7 +205,10 @@ impl Run<'_, '_> {
         }
         let input = view.stage(batch.node, &spec.input, Some(batch.receiver), None);
         let accepted = batch.look.accepts(view, &input);
-        let delivered = view.space.intersect(local, accepted);
+        let mut delivered = view.space.intersect(local, accepted);
+        if self.query.reading == Reading::Must {
+            delivered = view.space.minus(delivered, view.compiled.common.fragments);
+        }
         self.local(view, batch, delivered, &input);
         causes.delivered.push(delivered);
         if rejects {

@@ -3,7 +3,7 @@
 use super::compiled::LINK_LOCAL_V6;
 use super::inject;
 use super::rules::each_test;
-use crate::header::{AddressRange, Family};
+use crate::header::{AddressRange, Family, Fragment};
 use crate::model::{Existence, InterfaceId, Kind, Network, NodeId, Reading, Role, Segment, Test};
 use crate::set::{Set, Side, Space};
 
@@ -62,6 +62,8 @@ pub(super) struct Common {
     pub(super) never_taken: Set,
     /// See [`inject::martians`].
     pub(super) martians: Set,
+    /// Fragments, which are certainly delivered, or pass a node that puts datagrams together, only if the rest comes.
+    pub(super) fragments: Set,
     /// See [`inject::certainly_new`].
     pub(super) certainly_new: Set,
     /// See [`inject::sure_answers`].
@@ -98,6 +100,10 @@ pub(super) fn common(space: &mut Space) -> Common {
         families: Family::ALL.map(|family| space.family(family)),
         never_taken: inject::never_taken(space),
         martians: inject::martians(space),
+        fragments: {
+            let whole = space.fragment(Fragment::Whole);
+            space.complement(whole)
+        },
         certainly_new: inject::certainly_new(space),
         sure_answers: inject::sure_answers(space),
         icmp_errors: inject::icmp_errors(space),

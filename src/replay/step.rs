@@ -6,7 +6,7 @@ use super::route::{Asked, Outcome, check_source, is_link_local_v6, lookup};
 use super::state::{States, Tables, states};
 use super::trail::{Decision, End};
 use super::view::View;
-use crate::header::Packet;
+use crate::header::{Fragment, Packet};
 use crate::model::{
     Assumption, Existence, Hook, InterfaceId, Kind, NextHop, NodeId, Role, Stage, State, UnknownId,
 };
@@ -247,6 +247,10 @@ fn ways_in(view: &View<'_>, node: NodeId, incoming: InterfaceId, packet: &Packet
         ways.push(progress.stop(End::Martian));
         return ways;
     }
+    if !view.is_may() && packet.fragment != Fragment::Whole && view.tracks(node) {
+        ways.push(progress.stop(End::Fragment));
+        return ways;
+    }
     let check = check_source(view, incoming, packet);
     if !check.passes {
         ways.push(progress.stop(End::Spoofed(check)));
@@ -306,6 +310,11 @@ pub(super) fn is_martian(view: &View<'_>, node: NodeId, packet: &Packet) -> bool
 }
 
 fn deliver(view: &View<'_>, sight: &Sight<'_>, mut progress: Progress, ways: &mut Vec<Way>) {
+    if !view.is_may() && sight.packet.fragment != Fragment::Whole {
+        // Only whole datagrams are delivered.
+        ways.push(progress.stop(End::Fragment));
+        return;
+    }
     progress.note(Decision::Local);
     let hooks = &view.network.node(sight.node).input;
     if let Some(progress) = pass(view, Stage::Input, hooks, sight, progress, ways) {

@@ -103,9 +103,9 @@ fn rules_of(spec: &Spec) -> String {
 }
 
 const TRACE: &str = "table inet traced {
-    chain all { ip6 daddr ff00::/8 return; meta nftrace set 1; }
-    chain heard { type filter hook prerouting priority -350; jump all; }
-    chain own { type filter hook output priority -350; jump all; }
+    chain each { ip6 daddr ff00::/8 return; meta nftrace set 1; }
+    chain heard { type filter hook prerouting priority -350; jump each; }
+    chain own { type filter hook output priority -350; jump each; }
 }";
 
 /// What `nft monitor trace` prints in each router while the packets are sent.

@@ -4,6 +4,7 @@ use crate::support::line::{FAR, HOST, HOST6, LEFT, LEFT6, Line, NO, OPEN, YES, a
 use crate::support::net::{chain, lookup_rule, prefix, rule};
 use crate::support::packets::{syn, udp};
 use isoaudit::claim::Door;
+use isoaudit::header::{Fragment, Packet};
 use isoaudit::model::{
     Action, Antispoof, Assumption, Existence, Fact, Kind, Lookup, Reading, RouteAction, Stage, Table, Test,
 };
@@ -189,6 +190,17 @@ fn rule_3d_the_broadcast_address_of_any_own_prefix_is_local_and_is_not_passed_on
     assert_eq!(line.crosses(packet), NO);
     line.net.node_mut(line.r).multicast_forwarding = Fact::Yes;
     assert_eq!(line.crosses(packet), OPEN);
+}
+
+#[test]
+fn rule_3d_a_part_of_a_datagram_is_not_certainly_delivered() {
+    let line = Line::new().quiet();
+    for fragment in [Fragment::First, Fragment::Later] {
+        let part = Packet { fragment, ..udp(LEFT, HOST, 80) };
+        assert_eq!(line.crosses(part), YES);
+        assert_eq!(line.is_delivered(part), OPEN);
+    }
+    assert_eq!(line.is_delivered(udp(LEFT, HOST, 80)), YES);
 }
 
 #[test]
