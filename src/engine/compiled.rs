@@ -12,8 +12,8 @@ use super::routes::{Fib, asks, compile_fib};
 use super::rules::{Accept, Situation, compile_hook};
 use crate::header::Family;
 use crate::model::filter::interface_test;
-use crate::model::{Antispoof, Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State};
-use crate::set::{Field, Frozen, Set, Side, Space};
+use crate::model::{Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State};
+use crate::set::{Field, Frozen, Set, Space};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -447,77 +447,6 @@ impl View<'_> {
         self.tables.fibs.insert(key, Arc::clone(&fib));
         fib
     }
-
-    /// Packets whose source an interface takes (SEMANTICS.md section 2.3).
-    pub(super) fn plausible_sources(&mut self, interface: InterfaceId) -> Set {
-        let spec = self.compiled.network.interface(interface);
-        if spec.antispoof == [Antispoof::Off; 2] {
-            return Set::FULL;
-        }
-        let mut sets = Vec::new();
-        for family in Family::ALL {
-            let own = self.compiled.common.families[family as usize];
-            let taken = match (spec.antispoof[family as usize], self.reading) {
-                (Antispoof::Off, _) | (Antispoof::Undeclared(_), Reading::May) => own,
-                (Antispoof::Strict, _) | (Antispoof::Undeclared(_), Reading::Must) => {
-                    self.routed_back(interface, true)
-                }
-                (Antispoof::Loose, _) => self.routed_back(interface, false),
-            };
-            sets.push(self.space.intersect(own, taken));
-        }
-        let link_local = self.space.prefix(Side::Src, LINK_LOCAL_V6);
-        sets.push(link_local);
-        self.space.union_all(&sets)
-    }
-
-    /// Packets whose answer would be sent, by this interface or by any.
-    fn routed_back(&mut self, interface: InterfaceId, only_here: bool) -> Set {
-        let node = self.compiled.network.interface(interface).node;
-        let mut answers = if self.reading == Reading::May { Set::EMPTY } else { Set::FULL };
-        for asks in self.asking(interface) {
-            let fib = self.fib(node, asks);
-            let ways = fib.sends.iter().filter(|(hop, _)| !only_here || hop.interface == interface);
-            let sets: Vec<Set> = ways.map(|(_, set)| *set).collect();
-            let sent = self.space.union_all(&sets);
-            answers = match self.reading {
-                Reading::May => self.space.union(answers, sent),
-                Reading::Must => self.space.intersect(answers, sent),
-            };
-        }
-        let senders = self.space.mirror(answers);
-        // The way to an own address is the node itself, which no other sender is.
-        let own = self.compiled.nodes[node.index()].from_own;
-        self.space.minus(senders, own)
-    }
-
-    /// As coming in on which interfaces Linux may look up the way back: on the one that the packet leaves by, or on none if
-    /// the node takes it (`fib_validate_source`); within the VRF of the interface. One of each class of them.
-    fn asking(&self, interface: InterfaceId) -> Vec<Option<InterfaceId>> {
-        let network = self.compiled.network;
-        let spec = network.interface(interface);
-        let node = network.node(spec.node);
-        if node.lookup.iter().all(|rule| rule.incoming.is_none()) {
-            return vec![Some(interface)];
-        }
-        let may = self.reading == Reading::May;
-        let mut all: Vec<Option<InterfaceId>> = node
-            .interfaces
-            .iter()
-            .copied()
-            .filter(|id| may || network.interface(*id).vrf == spec.vrf)
-            .map(Some)
-            .collect();
-        all.extend((may || spec.vrf.is_none()).then_some(None));
-        let mut seen = Vec::new();
-        all.retain(|asks| {
-            let class = fib_class(network, spec.node, *asks);
-            let is_new = !seen.contains(&class);
-            seen.push(class);
-            is_new
-        });
-        all
-    }
 }
 
 /// fe80::/10 (RFC 4291 section 2.5.6).
@@ -525,7 +454,7 @@ pub(super) const LINK_LOCAL_V6: ipnet::IpNet =
     ipnet::IpNet::V6(ipnet::Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10));
 
 /// Which of the routing rules of a node ask packets that came in there, as bits.
-fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> u64 {
+pub(super) fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> u64 {
     let rules = &network.node(node).lookup;
     if rules.len() > 62 {
         return incoming.map_or(u64::MAX, |id| (1 << 63) | u64::from(id.0));

@@ -138,25 +138,6 @@ impl Run<'_, '_> {
         looks
     }
 
-    /// Takes out what the kernel or the anti-spoofing of the interface drops.
-    fn check_sources(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
-        let plausible = view.plausible_sources(receiver);
-        let packets = view.space.intersect(packets, plausible);
-        let node = self.network.interface(receiver).node;
-        let common = &view.compiled.common;
-        let dropped = match (self.query.reading, &self.network.node(node).kind) {
-            (Reading::May, Kind::Linux) => common.never_taken,
-            (Reading::May, Kind::Unknown(_)) => Set::EMPTY,
-            (Reading::Must, _) => {
-                let facts = &view.compiled.nodes[node.index()];
-                let own = view.space.union(facts.from_own, facts.from_broadcast);
-                let odd = view.space.union(common.martians, own);
-                if facts.tracks { view.space.union(odd, common.fragments) } else { odd }
-            }
-        };
-        view.space.minus(packets, dropped)
-    }
-
     /// Packets that the node would answer because it has no route for them. Anti-spoofing does not stop that.
     fn unroutable(&mut self, view: &mut View<'_>, node: NodeId, receiver: InterfaceId, packets: Set) -> Set {
         if !self.reflects() {

@@ -18,6 +18,7 @@ mod routes;
 mod rules;
 mod run;
 mod solve;
+mod sources;
 mod structure;
 mod witness;
 

@@ -65,7 +65,9 @@ pub(crate) struct Bench {
 /// The group of packets that pass the input filter; any number.
 const LOG_GROUP: u16 = 7;
 const FIRST_INDEX: i32 = 10;
-const ORACLE: &str = "table inet oracle { chain input { type filter hook input priority 1000; log group 7 snaplen 256 queue-threshold 1; }; }";
+const ORACLE: &str = "table inet oracle { chain input {
+    type filter hook input priority 1000; log group 7 snaplen 256 queue-threshold 1;
+}; }";
 
 /// What every namespace is set to before it has any interface, but for what a node says otherwise. The values of a new
 /// namespace are those of the machine.

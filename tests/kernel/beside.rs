@@ -27,8 +27,8 @@ impl fmt::Display for Probe {
 }
 
 impl Probe {
-    /// Whether it says more than the model knows, so that other packets of its form fare otherwise: an error about a connection is
-    /// related, one about nothing is invalid, and the sender may choose.
+    /// Whether it says more than the model knows, so that other packets of its form fare otherwise: an error about a
+    /// connection is related, one about nothing is invalid, and the sender may choose.
     pub(crate) fn is_particular(&self) -> bool {
         !self.shape.about.is_empty()
     }

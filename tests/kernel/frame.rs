@@ -158,7 +158,7 @@ pub(crate) fn encode(packet: &Packet, shape: &Shape) -> Vec<u8> {
             let mut bytes = vec![0x40 | (header / 4) as u8, 0];
             bytes.extend(((header + part.len()) as u16).to_be_bytes());
             bytes.extend((shape.marker as u16).max(1).to_be_bytes());
-            bytes.extend((u16::from(more) << 13 | offset / 8).to_be_bytes());
+            bytes.extend(((u16::from(more) << 13) | (offset / 8)).to_be_bytes());
             bytes.extend([shape.ttl, packet.proto, 0, 0]);
             bytes.extend(src.octets());
             bytes.extend(dst.octets());

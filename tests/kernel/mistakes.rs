@@ -138,7 +138,9 @@ const MISTAKES: &[(&str, Mistake)] = &[
     ("reflection", |network| assume(network, Assumption::NoReflection)),
     ("that later fragments have no ports", |network| assume(network, Assumption::Reassembled)),
     ("which device an address is", |network| {
-        network.interfaces.iter_mut().for_each(|interface| drop(interface.addresses.pop()));
+        for interface in &mut network.interfaces {
+            interface.addresses.pop();
+        }
     }),
 ];
 

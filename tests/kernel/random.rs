@@ -225,6 +225,12 @@ impl Maker<'_> {
             1 => ("unreachable route", RouteAction::Unreachable),
             2 => ("prohibit route", RouteAction::Prohibit),
             3 => ("throw route", RouteAction::Throw),
+            4 if self.chance.percent(30) => {
+                let ends = self.spec.ends_of(router);
+                let (link, side) = self.chance.pick(&ends);
+                let interface = self.spec.links[link].ends[side].interface.clone();
+                ("on-link route", RouteAction::Device(interface))
+            }
             _ => ("longer prefix", RouteAction::Via(vec![self.any_neighbour(router, family)])),
         };
         self.count(name);
