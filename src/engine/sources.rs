@@ -1,10 +1,12 @@
 //! Which sources an interface takes (SEMANTICS.md section 2.3).
 
 use super::compiled::{LINK_LOCAL_V6, View, fib_class};
+use super::device::group_at;
 use super::run::Run;
-use crate::header::Family;
+use crate::header::{AddressRange, Family};
 use crate::model::{Antispoof, InterfaceId, Kind, Reading};
 use crate::set::{Set, Side};
+use std::net::Ipv4Addr;
 
 impl Run<'_, '_> {
     /// Takes out what the kernel or the anti-spoofing of the interface drops.
@@ -65,7 +67,19 @@ impl View<'_> {
                 Reading::Must => self.space.intersect(answers, sent),
             };
         }
-        let senders = self.space.mirror(answers);
+        let mut senders = self.space.mirror(answers);
+        let rules = &self.compiled.network.node(node).lookup;
+        if self.reading == Reading::May && rules.iter().any(|rule| rule.from.is_some()) {
+            // For a group the way back is looked up as from no address (`ip_route_input_slow`).
+            let nobody = AddressRange::single(Ipv4Addr::UNSPECIFIED.into());
+            let nobody = self.space.addresses(Side::Src, &[nobody]);
+            let from_nobody = self.space.intersect(answers, nobody);
+            let back = self.space.mirror(from_nobody);
+            let sources = self.space.project_src(back);
+            let group = group_at(self, interface);
+            let to_groups = self.space.intersect(sources, group);
+            senders = self.space.union(senders, to_groups);
+        }
         // The way to an own address is the node itself, which no other sender is.
         let own = self.compiled.nodes[node.index()].from_own;
         self.space.minus(senders, own)

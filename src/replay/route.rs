@@ -1,5 +1,6 @@
 //! One lookup in the routing policy of a node, and the check of sources that rests on it.
 
+use super::step::is_group_at;
 use super::view::View;
 use crate::header::Packet;
 use crate::model::{
@@ -244,13 +245,25 @@ pub fn check_source(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> 
 fn look_back(view: &View<'_>, incoming: InterfaceId, packet: &Packet, loose: bool) -> (bool, Option<Found>) {
     let mut first = None;
     for asks in asking(view, incoming) {
-        let (good, found) = look_back_as(view, incoming, asks, packet, loose);
-        if good == view.is_may() {
-            return (good, found);
+        for from in answering(view, incoming, packet) {
+            let (good, found) =
+                look_back_as(view, incoming, Asked { src: from, dst: packet.src, incoming: asks }, loose);
+            if good == view.is_may() {
+                return (good, found);
+            }
+            first = first.or(found);
         }
-        first = first.or(found);
     }
     (!view.is_may(), first)
+}
+
+/// From which addresses the way back may be looked up: from the destination, or for a group from none (`ip_route_input_slow`).
+fn answering(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> Vec<IpAddr> {
+    let mut all = vec![packet.dst];
+    if view.is_may() && packet.dst.is_ipv4() && is_group_at(view, incoming, packet.dst) {
+        all.push(std::net::Ipv4Addr::UNSPECIFIED.into());
+    }
+    all
 }
 
 /// As coming in on which interfaces the way back may be looked up. Linux asks as if the answer came in on the interface that
@@ -266,18 +279,11 @@ fn asking(view: &View<'_>, incoming: InterfaceId) -> Vec<Option<InterfaceId>> {
     node.interfaces.iter().copied().filter(of_vrf).map(Some).chain(none).collect()
 }
 
-fn look_back_as(
-    view: &View<'_>,
-    incoming: InterfaceId,
-    asks: Option<InterfaceId>,
-    packet: &Packet,
-    loose: bool,
-) -> (bool, Option<Found>) {
-    let back = Asked { src: packet.dst, dst: packet.src, incoming: asks };
+fn look_back_as(view: &View<'_>, incoming: InterfaceId, back: Asked, loose: bool) -> (bool, Option<Found>) {
     let node = view.network.interface(incoming).node;
     let found = lookup(view, node, back);
     // The way to an own address is the node itself, which no other sender is.
-    let foreign = !view.is_own(node, packet.src);
+    let foreign = !view.is_own(node, back.dst);
     let good = found.all.iter().filter(|found| match &found.outcome {
         _ if !foreign => false,
         Outcome::Send(hops) => loose || hops.iter().any(|hop| hop.interface == incoming),

@@ -273,16 +273,21 @@ fn ways_in(view: &View<'_>, node: NodeId, incoming: InterfaceId, packet: &Packet
     ways
 }
 
+/// Whether a destination is a group where an interface is. A Linux node takes what is sent to the broadcast address of any of
+/// its prefixes, on every interface.
+pub(super) fn is_group_at(view: &View<'_>, incoming: InterfaceId, dst: IpAddr) -> bool {
+    let interface = view.network.interface(incoming);
+    interface.segment.is_some_and(|segment| is_group(view, segment, dst))
+        || view.is_own_broadcast(interface.node, dst)
+}
+
 /// Whether a packet that came in is for the device itself, and whether it is to be passed on.
 pub(super) fn which_way(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> (bool, bool) {
     let interface = view.network.interface(incoming);
     if view.is_own(interface.node, packet.dst) {
         return (true, false);
     }
-    // A Linux node takes what is sent to the broadcast address of any of its prefixes, on every interface.
-    let group = interface.segment.is_some_and(|segment| is_group(view, segment, packet.dst))
-        || view.is_own_broadcast(interface.node, packet.dst);
-    if !group {
+    if !is_group_at(view, incoming, packet.dst) {
         return (false, true);
     }
     let passes_groups = view.network.node(interface.node).multicast_forwarding.holds(view.reading);

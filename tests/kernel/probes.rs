@@ -44,6 +44,19 @@ fn addresses(spec: &Spec, family: Family) -> Vec<IpAddr> {
     edges.into_iter().map(|number| address_from_number(family, number)).collect()
 }
 
+/// The same packets with what makes one the answer to another: the identifier of ICMP, the numbers of TCP.
+fn in_conversation(mut probes: Vec<Probe>) -> Vec<Probe> {
+    let echo = probes.first().map_or(0, |first| first.shape.echo);
+    let first = probes.first().map(|first| first.packet);
+    for probe in &mut probes {
+        probe.shape.echo = echo;
+        if first.is_some_and(|first| first.src == probe.packet.dst && first.dst == probe.packet.src) {
+            probe.shape.tcp = (5000, 1009);
+        }
+    }
+    probes
+}
+
 /// Who asks what about one network.
 pub(crate) struct Asker<'a> {
     spec: &'a Spec,
@@ -232,7 +245,7 @@ impl<'a> Asker<'a> {
                 Some(Probe { from: From::Line { link, to }, packet: journey.packet, shape })
             };
             let all: Option<Vec<Probe>> = witness.journeys.iter().map(probe).collect();
-            found.extend(all.map(|probes| (probes, spot)));
+            found.extend(all.map(|probes| (in_conversation(probes), spot)));
         }
         found
     }
