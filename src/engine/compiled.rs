@@ -13,8 +13,8 @@ use super::rules::{Accept, Situation, compile_hook};
 use super::translate::{Meeting, Parts};
 use crate::header::Family;
 use crate::model::filter::interface_test;
-use crate::model::{Antispoof, Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State};
-use crate::set::{Field, Frozen, Set, Side, Space};
+use crate::model::{Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State};
+use crate::set::{Field, Frozen, Set, Space};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -356,15 +356,28 @@ impl View<'_> {
         self.space.forget(packets, Field::Fragment)
     }
 
+    /// The packets that repeat or reverse any of these.
+    pub(super) fn same_connections(&mut self, packets: Set) -> Set {
+        let tuples = self.tuples(packets);
+        let reversed = self.space.reverse(tuples);
+        self.space.union(tuples, reversed)
+    }
+
     /// What passes as part of the connections that these packets have opened. Related are ICMP errors from anywhere to
     /// either end of an open tuple (SEMANTICS.md section 5.1).
     pub(super) fn connections(&mut self, opened: Set) -> Connections {
         if opened.is_empty() {
             return Connections::NONE;
         }
-        let tuples = self.tuples(opened);
-        let reversed = self.space.reverse(tuples);
-        let established = self.space.union(tuples, reversed);
+        let established = match self.reading {
+            Reading::May => self.same_connections(opened),
+            Reading::Must => {
+                // What only repeats is new until there is an answer, and not every answer is taken for one.
+                let tuples = self.tuples(opened);
+                let reversed = self.space.reverse(tuples);
+                self.space.intersect(reversed, self.compiled.common.sure_answers)
+            }
+        };
         let sources = self.space.project_src(established);
         let to_sources = self.space.src_as_dst(sources);
         let destinations = self.space.project_dst(established);
@@ -469,42 +482,6 @@ impl View<'_> {
         self.tables.fibs.insert(key, Arc::clone(&fib));
         fib
     }
-
-    /// Packets whose source an interface takes (SEMANTICS.md section 2.3).
-    pub(super) fn plausible_sources(&mut self, interface: InterfaceId) -> Set {
-        let spec = self.compiled.network.interface(interface);
-        if spec.antispoof == [Antispoof::Off; 2] {
-            return Set::FULL;
-        }
-        let mut sets = Vec::new();
-        for family in Family::ALL {
-            let own = self.compiled.common.families[family as usize];
-            let taken = match (spec.antispoof[family as usize], self.reading) {
-                (Antispoof::Off, _) | (Antispoof::Undeclared(_), Reading::May) => own,
-                (Antispoof::Strict, _) | (Antispoof::Undeclared(_), Reading::Must) => {
-                    self.routed_back(interface, true)
-                }
-                (Antispoof::Loose, _) => self.routed_back(interface, false),
-            };
-            sets.push(self.space.intersect(own, taken));
-        }
-        let link_local = self.space.prefix(Side::Src, LINK_LOCAL_V6);
-        sets.push(link_local);
-        self.space.union_all(&sets)
-    }
-
-    /// Packets whose answer would be sent, by this interface or by any.
-    fn routed_back(&mut self, interface: InterfaceId, only_here: bool) -> Set {
-        let node = self.compiled.network.interface(interface).node;
-        let fib = self.fib(node, Some(interface));
-        let ways = fib.sends.iter().filter(|(hop, _)| !only_here || hop.interface == interface);
-        let sets: Vec<Set> = ways.map(|(_, set)| *set).collect();
-        let answers = self.space.union_all(&sets);
-        let senders = self.space.mirror(answers);
-        // The way to an own address is the node itself, which no other sender is.
-        let own = self.compiled.nodes[node.index()].from_own;
-        self.space.minus(senders, own)
-    }
 }
 
 /// fe80::/10 (RFC 4291 section 2.5.6).
@@ -512,7 +489,7 @@ pub(super) const LINK_LOCAL_V6: ipnet::IpNet =
     ipnet::IpNet::V6(ipnet::Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10));
 
 /// Which of the routing rules of a node ask packets that came in there, as bits.
-fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> u64 {
+pub(super) fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> u64 {
     let rules = &network.node(node).lookup;
     if rules.len() > 62 {
         return incoming.map_or(u64::MAX, |id| (1 << 63) | u64::from(id.0));

@@ -9,7 +9,7 @@ use super::rules::Accept;
 use super::run::{Run, Step};
 use super::translate::{Meeting, Spot};
 use crate::header::Family;
-use crate::model::{Assumption, Existence, InterfaceId, Kind, NextHop, NodeId, Reading, Role, State};
+use crate::model::{Assumption, Existence, InterfaceId, Kind, NodeId, Reading, Role, State};
 use crate::set::{Set, Side};
 
 /// What a batch of packets at an interface caused that the node answers.
@@ -28,13 +28,15 @@ impl Causes {
     }
 }
 
-/// Group destinations as an interface sees them.
-pub(super) fn group_at(view: &View<'_>, interface: InterfaceId) -> Set {
+/// Group destinations as an interface sees them: those of its segment, and the broadcast addresses of its whole node.
+pub(super) fn group_at(view: &mut View<'_>, interface: InterfaceId) -> Set {
     let compiled = view.compiled;
-    match compiled.network.interface(interface).segment {
+    let there = match compiled.network.interface(interface).segment {
         Some(segment) => compiled.segments[segment.index()].group,
         None => compiled.common.multicast,
-    }
+    };
+    let node = compiled.network.interface(interface).node;
+    view.space.union(there, compiled.nodes[node.index()].to_broadcast)
 }
 
 /// A batch on its way through one node.
@@ -62,6 +64,9 @@ impl Batch {
 pub(super) fn entry(node: NodeId, receiver: InterfaceId) -> Meeting {
     Meeting { node, spot: Spot::Prerouting, incoming: Some(receiver), outgoing: None }
 }
+
+/// An interface by which a node sends what is its own, the next hop, and what it sends there.
+type OwnWay = (InterfaceId, Option<std::net::IpAddr>, Set);
 
 /// Packets that a node sends itself.
 struct Own {
@@ -191,22 +196,6 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Takes out what the kernel or the anti-spoofing of the interface drops.
-    fn check_sources(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
-        let plausible = view.plausible_sources(receiver);
-        let packets = view.space.intersect(packets, plausible);
-        let node = self.network.interface(receiver).node;
-        let common = &view.compiled.common;
-        let dropped = match (self.query.reading, &self.network.node(node).kind) {
-            (Reading::May, Kind::Linux) => common.never_taken,
-            (Reading::May, Kind::Unknown(_)) => Set::EMPTY,
-            (Reading::Must, _) => {
-                view.space.union(common.martians, view.compiled.nodes[node.index()].from_own)
-            }
-        };
-        view.space.minus(packets, dropped)
-    }
-
     /// Packets that the node would answer because it has no route for them. Anti-spoofing does not stop that.
     fn unroutable(&mut self, view: &mut View<'_>, node: NodeId, receiver: InterfaceId, packets: Set) -> Set {
         if !self.reflects() {
@@ -255,7 +244,10 @@ impl Run<'_, '_> {
         }
         let input = view.stage(batch.node, &spec.input, Some(batch.receiver), None);
         let accepted = batch.look.accepts(view, &input);
-        let delivered = view.space.intersect(local, accepted);
+        let mut delivered = view.space.intersect(local, accepted);
+        if self.query.reading == Reading::Must {
+            delivered = view.space.minus(delivered, view.compiled.common.fragments);
+        }
         self.local(view, batch, delivered, &input);
         causes.delivered.push(delivered);
         if rejects {
@@ -519,30 +511,33 @@ impl Run<'_, '_> {
     }
 
     fn originate_as(&mut self, view: &mut View<'_>, node: NodeId, looks: &[Look], step: Step) {
-        let fib: std::sync::Arc<Fib> = view.fib(node, None);
-        for look in looks {
-            for (hop, set) in &fib.sends {
-                let packets = view.space.intersect(look.packets, *set);
-                if packets.is_empty() || self.is_cut(hop.interface) {
+        let ways = self.own_ways(view, node);
+        for way in &ways {
+            let (sends, _, set) = *way;
+            if self.is_cut(sends) {
+                continue;
+            }
+            for look in looks {
+                let packets = view.space.intersect(look.packets, set);
+                if packets.is_empty() {
                     continue;
                 }
-                let spot = Spot::Output;
-                let entry = Meeting { node, spot, incoming: None, outgoing: Some(hop.interface) };
+                let entry = Meeting { node, spot: Spot::Output, incoming: None, outgoing: Some(sends) };
                 let entered = self.enter(view, *look, packets, entry);
                 let own = Own { entry, look: *look, came: packets, entered };
                 let (same, changed) = own.by_route(view, packets);
-                self.send_own(view, &own, same, *hop, step);
-                for (hop, set) in fib.sends.iter().filter(|_| !changed.is_empty()) {
-                    let there = view.space.intersect(changed, *set);
-                    self.send_own(view, &own, there, *hop, step);
+                self.send_own(view, &own, same, *way, step);
+                for way in ways.iter().filter(|_| !changed.is_empty()) {
+                    let there = view.space.intersect(changed, way.2);
+                    self.send_own(view, &own, there, *way, step);
                 }
             }
         }
     }
 
-    /// Sends packets of a node itself by a next hop, as far as the lists for them accept them.
-    fn send_own(&mut self, view: &mut View<'_>, own: &Own, packets: Set, hop: NextHop, step: Step) {
-        let (node, look, sends) = (own.entry.node, own.look, hop.interface);
+    /// Sends packets of a node itself one way, as far as the lists for them accept them.
+    fn send_own(&mut self, view: &mut View<'_>, own: &Own, packets: Set, way: OwnWay, step: Step) {
+        let (node, look, (sends, via, _)) = (own.entry.node, own.look, way);
         let Some(segment) = self.network.interface(sends).segment else { return };
         if packets.is_empty() || self.is_cut(sends) || !self.exists(self.network.segment(segment).existence) {
             return;
@@ -575,8 +570,24 @@ impl Run<'_, '_> {
                 Step::Answered { receiver, cause, .. } => Step::Answered { receiver, cause, change },
                 other => other,
             };
-            self.put(view, segment, packets, sends, hop.via, step);
+            self.put(view, segment, packets, sends, via, step);
         }
+    }
+
+    /// Where a node sends what is its own. Broadcast addresses of its prefixes stand in the first table of Linux, before any
+    /// rule.
+    fn own_ways(&self, view: &mut View<'_>, node: NodeId) -> Vec<OwnWay> {
+        let fib: std::sync::Arc<Fib> = view.fib(node, None);
+        let facts = &view.compiled.nodes[node.index()];
+        let mut ways: Vec<_> = facts.broadcasting.iter().map(|(id, set)| (*id, None, *set)).collect();
+        for (hop, set) in &fib.sends {
+            let set = match self.query.reading {
+                Reading::May => *set,
+                Reading::Must => view.space.minus(*set, facts.to_broadcast),
+            };
+            ways.push((hop.interface, hop.via, set));
+        }
+        ways
     }
 
     /// Who a step says has sent packets, where it begins a journey.

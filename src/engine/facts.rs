@@ -3,7 +3,7 @@
 use super::compiled::LINK_LOCAL_V6;
 use super::inject;
 use super::rules::each_test;
-use crate::header::{AddressRange, Family};
+use crate::header::{AddressRange, Family, Fragment};
 use crate::model::{Existence, InterfaceId, Kind, Network, NodeId, Reading, Role, Segment, Test};
 use crate::set::{Set, Side, Space};
 
@@ -24,6 +24,13 @@ pub(super) struct NodeFacts {
     pub(super) from_own: Set,
     /// Packets to them.
     pub(super) to_own: Set,
+    /// Packets from the broadcast addresses of its prefixes.
+    pub(super) from_broadcast: Set,
+    /// The interfaces that have prefixes with broadcast addresses, with the packets to those.
+    pub(super) broadcasting: Vec<(InterfaceId, Set)>,
+    /// Packets to the broadcast addresses of its prefixes. It takes them on every interface, and passes them on only if it
+    /// is told to (`bc_forwarding`).
+    pub(super) to_broadcast: Set,
     /// Whether it tracks connections.
     pub(super) tracks: bool,
     /// Whether it translates addresses, and so has tables that anything hangs on.
@@ -57,8 +64,12 @@ pub(super) struct Common {
     pub(super) never_taken: Set,
     /// See [`inject::martians`].
     pub(super) martians: Set,
+    /// Fragments, which are certainly delivered, or pass a node that puts datagrams together, only if the rest comes.
+    pub(super) fragments: Set,
     /// See [`inject::certainly_new`].
     pub(super) certainly_new: Set,
+    /// See [`inject::sure_answers`].
+    pub(super) sure_answers: Set,
     /// See [`inject::icmp_errors`].
     pub(super) icmp_errors: Set,
     /// Packets to groups as an interface without a segment sees them.
@@ -93,7 +104,12 @@ pub(super) fn common(space: &mut Space) -> Common {
         families: Family::ALL.map(|family| space.family(family)),
         never_taken: inject::never_taken(space),
         martians: inject::martians(space),
+        fragments: {
+            let whole = space.fragment(Fragment::Whole);
+            space.complement(whole)
+        },
         certainly_new: inject::certainly_new(space),
+        sure_answers: inject::sure_answers(space),
         icmp_errors: inject::icmp_errors(space),
         multicast: space.addresses(Side::Dst, &inject::multicast()),
         link_local: space.union(from, to),
@@ -110,7 +126,17 @@ pub(super) fn node_facts(
     let hooks = network.hooks(id);
     let facts = || hooks.iter().map(|hook| &filters[hook.filter.index()]);
     let own: Vec<AddressRange> = network.own_addresses(id).map(AddressRange::single).collect();
+    let interfaces = network.node(id).interfaces.iter();
+    let broadcasts: Vec<AddressRange> =
+        interfaces.flat_map(|interface| inject::broadcasts(network, *interface)).collect();
+    let broadcasting = network.node(id).interfaces.iter().filter_map(|interface| {
+        let addresses = inject::broadcasts(network, *interface);
+        (!addresses.is_empty()).then(|| (*interface, space.addresses(Side::Dst, &addresses)))
+    });
     NodeFacts {
+        broadcasting: broadcasting.collect(),
+        from_broadcast: space.addresses(Side::Src, &broadcasts),
+        to_broadcast: space.addresses(Side::Dst, &broadcasts),
         from_own: space.addresses(Side::Src, &own),
         to_own: space.addresses(Side::Dst, &own),
         own,

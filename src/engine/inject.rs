@@ -169,7 +169,8 @@ pub(super) fn multicast() -> Vec<AddressRange> {
     ranges
 }
 
-fn broadcasts(network: &Network, interface: crate::model::InterfaceId) -> Vec<AddressRange> {
+/// The broadcast addresses of the prefixes of an interface.
+pub(super) fn broadcasts(network: &Network, interface: crate::model::InterfaceId) -> Vec<AddressRange> {
     let addresses = network.interface(interface).addresses.iter();
     let v4 = addresses.filter(|a| Family::of(a.net.addr()) == Family::V4 && a.net.prefix_len() < 31);
     v4.map(|a| AddressRange::single(a.net.broadcast())).collect()
@@ -205,6 +206,19 @@ pub(super) fn martians(space: &mut Space) -> Set {
     let src = space.addresses(Side::Src, &src);
     let dst = space.addresses(Side::Dst, &dst);
     space.union(src, dst)
+}
+
+/// Packets that are certainly established if they reverse an open tuple: of TCP only some flags are taken for an answer
+/// (`nf_conntrack_proto_tcp.c`).
+pub(super) fn sure_answers(space: &mut Space) -> Set {
+    use crate::header::tcp_flags::{ACK, FIN, RST, SYN, URG};
+    let tcp = space.protocol(proto::TCP);
+    let mut all = vec![space.complement(tcp)];
+    for flags in [SYN | ACK, RST, RST | ACK, ACK, ACK | URG] {
+        let answers = space.flags(FIN | SYN | RST | ACK | URG, flags);
+        all.push(space.intersect(tcp, answers));
+    }
+    space.union_all(&all)
 }
 
 /// Packets that certainly open a connection if nothing is known of them: UDP, a plain SYN, requests of ICMP, and

@@ -19,6 +19,7 @@ mod routes;
 mod rules;
 mod run;
 mod solve;
+mod sources;
 mod structure;
 mod translate;
 mod witness;

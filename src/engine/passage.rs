@@ -8,7 +8,7 @@ use super::look::{Look, LookKind};
 use super::run::Run;
 use super::translate::{Applied, Meeting, Parts, Spot};
 use crate::model::translation::End;
-use crate::model::{InterfaceId, NodeId, State};
+use crate::model::{InterfaceId, NodeId, Reading, State};
 use crate::set::{Field, Set};
 
 /// What the tracker takes packets for, and so what translates them.
@@ -147,9 +147,16 @@ impl Run<'_, '_> {
             let answers = view.space.mirror(session.back.went);
             let answering = view.space.intersect(packets, answers);
             let kinds = if session.key.admits { &established[..] } else { fresh };
-            for (packets, course) in
-                [(repeating, Course::Repeats(index)), (answering, Course::Reverses(index))]
-            {
+            let mut courses = vec![(repeating, Course::Repeats(index)), (answering, Course::Reverses(index))];
+            if view.reading == Reading::Must {
+                // What only repeats is new until there is an answer, and not every answer is taken for one.
+                courses.remove(0);
+                if session.key.admits {
+                    let sure = view.compiled.common.sure_answers;
+                    courses[0].0 = view.space.intersect(answering, sure);
+                }
+            }
+            for (packets, course) in courses {
                 for (kind, within) in kinds {
                     let packets = view.space.intersect(packets, *within);
                     if !packets.is_empty() {

@@ -62,7 +62,7 @@ fn union_of(view: &mut View<'_>, places: &[(Place, Set)]) -> Set {
 /// Decides a query of which nothing can arrive but packets of a set.
 fn solve_exactly(mut view: View<'_>, query: &Query, limits: Limits, arrives: Set) -> Answer {
     let whole = view.compiled.translates_anywhere();
-    let connected = if whole { Set::FULL } else { view.connections(arrives).established };
+    let connected = if whole { Set::FULL } else { view.same_connections(arrives) };
     view.change(&query.cut.without_doors());
     let mut stop = None;
     let openers = connections(&mut view, query, limits, connected).unwrap_or_else(|cut_short| {

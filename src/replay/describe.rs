@@ -338,6 +338,7 @@ pub fn tell_end(network: &Network, place: Option<Place>, end: &End) -> Option<To
         End::NotForwarding => plain("forward", "does not forward"),
         End::LinkLocal => plain("forward", "a link-local address does not leave its link"),
         End::Group => plain("input", "whether anybody listens to the group is not certain"),
+        End::Fragment => plain("ingress", "whether the rest of the datagram comes is not certain"),
         End::NoRoute => plain("route", "there is no route"),
         End::Unreachable(found) => tell_stop(network, place, found, "says unreachable"),
         End::Blackhole(found) => tell_stop(network, place, found, "drops it"),

@@ -24,7 +24,9 @@ pub fn originate(
     let may_be = states(view, tables, node, packet);
     let peers = peers(view, tables, node);
     let through = |course| Through { course, peers: &peers };
-    under_states(view, &may_be, timing, |state, course| ways_out(view, node, packet, state, through(course)))
+    under_states(view, packet, &may_be, timing, |state, course| {
+        ways_out(view, node, packet, state, through(course))
+    })
 }
 
 /// The ways of an answer, which leaves under any of these states. Answers are thought of on *may* only.
@@ -50,7 +52,7 @@ fn is_not_understood(view: &View<'_>, node: NodeId) -> bool {
 fn ways_out(view: &View<'_>, node: NodeId, packet: &Packet, state: State, through: Through<'_>) -> Vec<Way> {
     let mut ways = Vec::new();
     let sight = Sight { packet, node, incoming: None, outgoing: None, state };
-    for (hop, progress) in next_hops(view, &sight, &Progress::default(), &mut ways) {
+    for (hop, progress) in own_hops(view, &sight, &Progress::default(), &mut ways) {
         let hooks = &view.network.node(node).translating.output;
         let Through { course, peers } = through;
         // The node itself lends its own addresses to no own packet: those would not leave it.
@@ -66,12 +68,30 @@ fn ways_out(view: &View<'_>, node: NodeId, packet: &Packet, state: State, throug
                 continue;
             }
             let sight = Sight { packet: &form, ..sight };
-            for (hop, progress) in next_hops(view, &sight, &progress, &mut ways) {
+            for (hop, progress) in own_hops(view, &sight, &progress, &mut ways) {
                 send(view, &sight, through, hop, progress, &mut ways);
             }
         }
     }
     ways
+}
+
+/// Where a node sends what is its own. Broadcast addresses of own prefixes stand in the first table of Linux, before any
+/// rule.
+fn own_hops(
+    view: &View<'_>,
+    sight: &Sight<'_>,
+    progress: &Progress,
+    ways: &mut Vec<Way>,
+) -> Vec<(NextHop, Progress)> {
+    let dst = sight.packet.dst;
+    let broadcasting = view.broadcasting(sight.node, dst).into_iter();
+    let hop = |interface| (NextHop { interface, via: None }, progress.clone());
+    let mut hops: Vec<_> = broadcasting.map(hop).collect();
+    if view.is_may() || !view.is_own_broadcast(sight.node, dst) {
+        hops.extend(next_hops(view, sight, progress, ways));
+    }
+    hops
 }
 
 fn send(

@@ -1,5 +1,6 @@
 //! One lookup in the routing policy of a node, and the check of sources that rests on it.
 
+use super::step::is_group_at;
 use super::view::View;
 use crate::header::Packet;
 use crate::model::{
@@ -242,11 +243,47 @@ pub fn check_source(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> 
 /// Whether the way back to the source leaves by the interface that the packet came in on (or at all, for `loose`), and
 /// the lookup that says so.
 fn look_back(view: &View<'_>, incoming: InterfaceId, packet: &Packet, loose: bool) -> (bool, Option<Found>) {
-    let back = Asked { src: packet.dst, dst: packet.src, incoming: Some(incoming) };
+    let mut first = None;
+    for asks in asking(view, incoming) {
+        for from in answering(view, incoming, packet) {
+            let (good, found) =
+                look_back_as(view, incoming, Asked { src: from, dst: packet.src, incoming: asks }, loose);
+            if good == view.is_may() {
+                return (good, found);
+            }
+            first = first.or(found);
+        }
+    }
+    (!view.is_may(), first)
+}
+
+/// From which addresses the way back may be looked up: from the destination, or for a group from none (`ip_route_input_slow`).
+fn answering(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> Vec<IpAddr> {
+    let mut all = vec![packet.dst];
+    if view.is_may() && packet.dst.is_ipv4() && is_group_at(view, incoming, packet.dst) {
+        all.push(std::net::Ipv4Addr::UNSPECIFIED.into());
+    }
+    all
+}
+
+/// As coming in on which interfaces the way back may be looked up. Linux asks as if the answer came in on the interface that
+/// the packet leaves by, or on none if it is for the node itself (`fib_validate_source`); a VRF stays that of the packet.
+fn asking(view: &View<'_>, incoming: InterfaceId) -> Vec<Option<InterfaceId>> {
+    let interface = view.network.interface(incoming);
+    let node = view.network.node(interface.node);
+    if node.lookup.iter().all(|rule| rule.incoming.is_none()) {
+        return vec![Some(incoming)];
+    }
+    let of_vrf = |id: &InterfaceId| view.is_may() || view.network.interface(*id).vrf == interface.vrf;
+    let none = (view.is_may() || interface.vrf.is_none()).then_some(None);
+    node.interfaces.iter().copied().filter(of_vrf).map(Some).chain(none).collect()
+}
+
+fn look_back_as(view: &View<'_>, incoming: InterfaceId, back: Asked, loose: bool) -> (bool, Option<Found>) {
     let node = view.network.interface(incoming).node;
     let found = lookup(view, node, back);
     // The way to an own address is the node itself, which no other sender is.
-    let foreign = !view.is_own(node, packet.src);
+    let foreign = !view.is_own(node, back.dst);
     let good = found.all.iter().filter(|found| match &found.outcome {
         _ if !foreign => false,
         Outcome::Send(hops) => loose || hops.iter().any(|hop| hop.interface == incoming),

@@ -198,6 +198,16 @@ pub fn states(view: &View<'_>, tables: &Tables, node: NodeId, packet: &Packet) -
     }
 }
 
+/// Whether the tracker of Linux certainly counts a packet of an open connection as established. A packet that only repeats
+/// what opened it is new until an answer comes, and of TCP an answer with other flags than these may be invalid
+/// (`nf_conntrack_proto_tcp.c`: the table of states, and the valid combinations of flags).
+pub fn is_certainly_established(hit: Hit, packet: &Packet) -> bool {
+    use tcp_flags::{ACK, FIN, RST, SYN, URG};
+    let flags = packet.flags & (FIN | SYN | RST | ACK | URG);
+    let answers = [SYN | ACK, RST, RST | ACK, ACK, ACK | URG].contains(&flags);
+    hit.relation == Relation::Reverses && (packet.proto != proto::TCP || answers)
+}
+
 /// The possible states of a packet that belongs to no open connection.
 pub fn fresh(packet: &Packet) -> &'static [State] {
     const OPENS: &[State] = &[State::New];

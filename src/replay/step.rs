@@ -3,11 +3,11 @@
 use super::filter::{Ruling, Sight, judge};
 use super::put::is_group;
 use super::route::{Asked, Outcome, check_source, is_link_local_v6, lookup};
-use super::state::{Hit, States, Tables, states};
+use super::state::{Hit, Relation, States, Tables, is_certainly_established, states};
 use super::trail::{Decision, End};
 use super::translate::{Course, Form, Spot, forms, peers};
 use super::view::View;
-use crate::header::Packet;
+use crate::header::{Fragment, Packet};
 use crate::model::translation::End as Translated;
 use crate::model::{
     Assumption, Existence, Hook, InterfaceId, Kind, NextHop, NodeId, Role, Stage, State, UnknownId,
@@ -127,7 +127,7 @@ pub fn receive(
     let peers = peers(view, tables, id);
     let ways =
         |state, course| ways_in(view, &Arrival { node: id, incoming, packet, course, peers: &peers }, state);
-    Reception::Handled(under_states(view, &may_be, timing, ways))
+    Reception::Handled(under_states(view, packet, &may_be, timing, ways))
 }
 
 /// Why an interface does not even hear a packet, if so.
@@ -152,12 +152,13 @@ fn unheard(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> Option<En
 /// connection is, or all of those that it may have without one (SEMANTICS.md section 5).
 pub(super) fn under_states(
     view: &View<'_>,
+    packet: &Packet,
     may_be: &States,
     timing: Timing,
     ways: impl Fn(State, Course) -> Vec<Way>,
 ) -> Vec<Way> {
     let mut all: Vec<Way> = Vec::new();
-    for hit in &may_be.hits {
+    for hit in may_be.hits.iter().filter(|hit| view.is_may() || admits_for_certain(**hit, packet)) {
         for mut way in following(view, may_be.fresh, *hit, &ways) {
             way.decisions.insert(0, Decision::Connection(*hit));
             merge(&mut all, way);
@@ -170,13 +171,29 @@ pub(super) fn under_states(
         }
         return all;
     }
-    if !may_be.hits.is_empty() && timing == Timing::Fixed {
+    if let (Some(hit), Timing::Fixed) = (may_be.hits.first(), timing) {
+        if !may_be.hits.iter().any(|hit| admits_for_certain(*hit, packet)) {
+            // Of a connection, but in which of these states is not known.
+            let mut possible = vec![State::Established, State::Invalid];
+            possible.extend(may_be.fresh);
+            let course = |state| match state {
+                State::Invalid | State::Untracked => Course::Plain,
+                State::New | State::Established | State::Related => Course::Follows(*hit),
+            };
+            return under_all(&possible, |state| ways(state, course(state)));
+        }
         return all;
     }
     for way in under_all(may_be.fresh, |state| ways(state, Course::of(state))) {
         merge(&mut all, way);
     }
     all
+}
+
+/// Whether a packet of a connection certainly is taken for one. What only repeats is new until an answer comes.
+fn admits_for_certain(hit: Hit, packet: &Packet) -> bool {
+    let binding = !hit.connection.admits && hit.relation == Relation::Reverses;
+    binding || is_certainly_established(hit, packet)
 }
 
 /// The ways of a packet that follows a connection, or only the translation of one: that has no state of its own.
@@ -342,6 +359,10 @@ fn routed(
         ways.push(progress.stop(packet, End::Martian));
         return;
     }
+    if !view.is_may() && packet.fragment != Fragment::Whole && view.tracks(node) {
+        ways.push(progress.stop(packet, End::Fragment));
+        return;
+    }
     let check = check_source(view, incoming, packet);
     if !check.passes {
         ways.push(progress.stop(packet, End::Spoofed(check)));
@@ -363,14 +384,21 @@ fn routed(
     }
 }
 
+/// Whether a destination is a group where an interface is. A Linux node takes what is sent to the broadcast address of any of
+/// its prefixes, on every interface.
+pub(super) fn is_group_at(view: &View<'_>, incoming: InterfaceId, dst: IpAddr) -> bool {
+    let interface = view.network.interface(incoming);
+    interface.segment.is_some_and(|segment| is_group(view, segment, dst))
+        || view.is_own_broadcast(interface.node, dst)
+}
+
 /// Whether a packet that came in is for the device itself, and whether it is to be passed on.
 pub(super) fn which_way(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> (bool, bool) {
     let interface = view.network.interface(incoming);
     if view.is_own(interface.node, packet.dst) {
         return (true, false);
     }
-    let group = interface.segment.is_some_and(|segment| is_group(view, segment, packet.dst));
-    if !group {
+    if !is_group_at(view, incoming, packet.dst) {
         return (false, true);
     }
     let passes_groups = view.network.node(interface.node).multicast_forwarding.holds(view.reading);
@@ -392,7 +420,9 @@ pub(super) fn is_martian(view: &View<'_>, node: NodeId, packet: &Packet) -> bool
         IpAddr::V4(a) => a.octets()[0] == 0 || a.is_loopback(),
         IpAddr::V6(a) => a.is_unspecified(),
     };
-    never || nowhere(packet.src) || nowhere(packet.dst) || view.is_own(node, packet.src)
+    // Whether a source is looked at that is a broadcast address hangs on rules and settings of all kinds.
+    let odd = |address: IpAddr| view.is_own(node, address) || view.is_own_broadcast(node, address);
+    never || nowhere(packet.src) || nowhere(packet.dst) || odd(packet.src)
 }
 
 fn deliver(
@@ -402,6 +432,11 @@ fn deliver(
     mut progress: Progress,
     ways: &mut Vec<Way>,
 ) {
+    if !view.is_may() && sight.packet.fragment != Fragment::Whole {
+        // Only whole datagrams are delivered.
+        ways.push(progress.stop(sight.packet, End::Fragment));
+        return;
+    }
     progress.note(Decision::Local);
     let node = view.network.node(sight.node);
     let Some(progress) = pass(view, Stage::Input, &node.input, sight, progress, ways) else { return };

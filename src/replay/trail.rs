@@ -135,6 +135,8 @@ pub enum End {
     LinkLocal,
     /// A group address; what becomes of it is not certain.
     Group,
+    /// It is a part of a datagram that has to be put together, and whether the others come is not certain.
+    Fragment,
     /// No rule of the node has a route.
     NoRoute,
     /// A route, or a rule, says unreachable.

@@ -128,6 +128,21 @@ impl<'a> View<'a> {
         self.network.own_addresses(node).any(|own| own == address)
     }
 
+    /// Whether the address is the broadcast address of a prefix of the node. Prefixes of one or two addresses have none
+    /// (RFC 3021).
+    pub fn is_own_broadcast(&self, node: NodeId, address: IpAddr) -> bool {
+        self.broadcasting(node, address).next().is_some()
+    }
+
+    /// The interfaces of the node that have a prefix with this broadcast address.
+    pub fn broadcasting(&self, node: NodeId, address: IpAddr) -> impl Iterator<Item = InterfaceId> + '_ {
+        let is_its = move |id: &InterfaceId| {
+            let mut nets = self.network.interface(*id).addresses.iter().map(|own| own.net);
+            nets.any(|net| net.addr().is_ipv4() && net.prefix_len() <= 30 && net.broadcast() == address)
+        };
+        self.network.node(node).interfaces.iter().copied().filter(is_its)
+    }
+
     /// Whether the node sends with this address as its own: it has it, on an interface that speaks its family.
     pub fn sends_as(&self, node: NodeId, address: IpAddr) -> bool {
         let interfaces = &self.network.node(node).interfaces;

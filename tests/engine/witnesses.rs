@@ -129,7 +129,7 @@ fn every_certain_witness_with_a_connection_is_confirmed() {
         let open = query(network, Reading::Must, &question);
         for place in places(network) {
             let by_connection = |p: &&Packet| all.holds(place, p) && !fresh.holds(place, p);
-            for packet in packets.iter().filter(by_connection).step_by(7).take(4) {
+            for packet in packets.iter().filter(by_connection).step_by(2).take(8) {
                 let asked = Query { free: all_others(packet), ..about(&open, network, place) };
                 let told = format!("seed {seed}, {place:?}, {packet}");
                 several += usize::from(shown(network, &compiled, &asked, &told) > 1);

@@ -1,9 +1,9 @@
 //! Rule 6: what a device sends itself.
 
 use crate::support::line::{HOST, LEFT, LEFT6, Line, NO, OPEN, YES, honest};
-use crate::support::net::{chain, ranges, rule};
+use crate::support::net::{chain, prefix, ranges, rule};
 use crate::support::packets::{reply, syn, udp};
-use isoaudit::model::{Action, Fact, Reading, Stage, State, Test};
+use isoaudit::model::{Action, Fact, Reading, RouteAction, Stage, State, Test};
 use isoaudit::replay::Place;
 
 fn from_host() -> Line {
@@ -111,4 +111,13 @@ fn rule_6_each_equal_next_hop_is_tried() {
     line.net.bind(line.h, Stage::Output, filter);
     assert_eq!(line.crosses(packet), YES);
     assert_eq!(line.arrives(Place::Segment(second), packet, &[]), NO);
+}
+
+#[test]
+fn rule_6_broadcasts_of_own_prefixes_go_out_before_any_route() {
+    let mut line = Line::new().quiet();
+    line.question.footholds = vec![honest(line.r)];
+    line.net.add_route(line.r, 0, prefix("10.0.1.128/25"), RouteAction::Blackhole);
+    assert_eq!(line.crosses(udp("10.0.1.1", "10.0.1.255", 9)), YES);
+    assert_eq!(line.crosses(udp("10.0.1.1", "10.0.1.254", 9)), NO);
 }

@@ -1,11 +1,12 @@
 //! Rule 3: receiving, and passing on.
 
 use crate::support::line::{FAR, HOST, HOST6, LEFT, LEFT6, Line, NO, OPEN, YES, adversary};
-use crate::support::net::{chain, prefix, rule};
+use crate::support::net::{chain, lookup_rule, prefix, rule};
 use crate::support::packets::{syn, udp};
 use isoaudit::claim::Door;
+use isoaudit::header::{Fragment, Packet};
 use isoaudit::model::{
-    Action, Antispoof, Assumption, Existence, Fact, Kind, Reading, RouteAction, Stage, Test,
+    Action, Antispoof, Assumption, Existence, Fact, Kind, Lookup, Reading, RouteAction, Stage, Table, Test,
 };
 use isoaudit::replay::Place;
 
@@ -178,6 +179,48 @@ fn rule_3d_any_own_address_is_local_and_is_never_forwarded() {
     line.stateless(Stage::Input, chain(Some(Action::Drop), Vec::new()));
     assert_eq!(line.arrives(Place::Node(line.r), syn(LEFT, "10.0.1.1", 80), &[]), NO);
     assert_eq!(line.crosses(syn(LEFT, HOST, 80)), YES);
+}
+
+#[test]
+fn rule_3d_the_broadcast_address_of_any_own_prefix_is_local_and_is_not_passed_on() {
+    let mut line = Line::new().quiet();
+    // It comes from the left, and is the broadcast address of the right.
+    let packet = udp(LEFT, "10.0.1.255", 9);
+    assert_eq!(line.arrives(Place::Node(line.r), packet, &[]), OPEN);
+    assert_eq!(line.crosses(packet), NO);
+    line.net.node_mut(line.r).multicast_forwarding = Fact::Yes;
+    assert_eq!(line.crosses(packet), OPEN);
+}
+
+#[test]
+fn rule_3d_a_part_of_a_datagram_is_not_certainly_delivered() {
+    let line = Line::new().quiet();
+    for fragment in [Fragment::First, Fragment::Later] {
+        let part = Packet { fragment, ..udp(LEFT, HOST, 80) };
+        assert_eq!(line.crosses(part), YES);
+        assert_eq!(line.is_delivered(part), OPEN);
+    }
+    assert_eq!(line.is_delivered(udp(LEFT, HOST, 80)), YES);
+}
+
+#[test]
+fn rule_3b_nothing_is_certain_about_a_source_that_is_a_broadcast_address_here() {
+    let line = Line::new().quiet();
+    assert_eq!(line.crosses(syn("10.0.0.255", HOST, 80)), OPEN);
+    assert_eq!(line.crosses(syn("10.0.9.255", HOST, 80)), YES);
+}
+
+#[test]
+fn rule_3c_the_way_back_is_looked_up_as_coming_in_where_the_packet_leaves() {
+    let mut line = Line::new().quiet();
+    line.net.interface_mut(line.r0).antispoof = [Antispoof::Strict; 2];
+    // What comes in from the left is looked up in a table that has the way to the right alone.
+    line.net.node_mut(line.r).tables.push(Table { name: "left".to_owned(), routes: Vec::new() });
+    line.net.add_route(line.r, 1, prefix("10.0.0.0/24"), RouteAction::Blackhole);
+    let mut rule = lookup_rule(Lookup::Table(1));
+    rule.incoming = Some(vec![line.r0]);
+    line.net.node_mut(line.r).lookup.insert(0, rule);
+    assert_eq!(line.crosses(syn(LEFT, HOST, 80)), OPEN);
 }
 
 #[test]

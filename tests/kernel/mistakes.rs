@@ -1,0 +1,170 @@
+//! A comparison that cannot fail shows nothing: each of these mistakes in the model is noticed.
+
+use super::bench::{Bench, From};
+use super::beside::{Probe, Seen, Sets, beside_engine, beside_interpreter, observe, walked};
+use super::described::{Described, describe, folder};
+use super::guard::isolated;
+use super::probes::Asker;
+use super::random::network;
+use super::rules::Coverage;
+use super::spec::Spec;
+use isoaudit::engine::Compiled;
+use isoaudit::header::AddressRange;
+use isoaudit::model::{Antispoof, Assumption, Fact, Match, Network, RouteAction, Rule, Test};
+use isoaudit::source::{SourceId, Span, Spanned};
+use std::collections::BTreeMap;
+
+/// A network with what the kernel did there.
+struct Recorded {
+    spec: Spec,
+    described: Described,
+    /// Packets in order, each list from the beginning.
+    sent: Vec<Vec<(Probe, Seen)>>,
+}
+
+fn record(seed: u64) -> Recorded {
+    let spec = network(seed, &mut Coverage::new());
+    let mut bench = Bench::build(&spec).unwrap();
+    let described = describe(&spec, &bench, folder(&format!("mistakes-{seed}"))).unwrap();
+    let mut asker = Asker::new(&spec, seed);
+    let mut sent = Vec::new();
+    let singles: Vec<Vec<Probe>> = (0..150).map(|_| vec![asker.single()]).collect();
+    let sessions: Vec<Vec<Probe>> = (0..15).map(|_| asker.session()).collect();
+    for (number, probes) in singles.iter().chain(&sessions).enumerate() {
+        if number == singles.len() {
+            let hosts = (0..spec.nodes.len()).filter(|node| spec.nodes[*node].is_host);
+            hosts.for_each(|node| bench.mute(node).unwrap());
+        }
+        sent.push(probes.iter().map(|probe| (probe.clone(), observe(&mut bench, probe))).collect());
+        (0..spec.nodes.len()).for_each(|node| bench.forget(node).unwrap());
+    }
+    Recorded { spec, described, sent }
+}
+
+/// What a model with other facts says of what the kernel did.
+fn difference(recorded: &Recorded, described: &Described) -> Option<String> {
+    let Recorded { spec, sent, .. } = recorded;
+    let compiled = Compiled::new(&described.network);
+    let mut sets: BTreeMap<usize, Sets<'_>> = BTreeMap::new();
+    for list in sent {
+        let probes: Vec<Probe> = list.iter().map(|(probe, _)| probe.clone()).collect();
+        for ((probe, seen), walked) in list.iter().zip(walked(spec, described, &probes)) {
+            if let Err(what) = beside_interpreter(probe, seen, &walked) {
+                return Some(what);
+            }
+            let (From::Line { link, .. }, [_]) = (probe.from, list.as_slice()) else { continue };
+            let sets = sets.entry(link).or_insert_with(|| Sets::new(described, &compiled, link));
+            if let Err(what) = beside_engine(spec, described, sets, probe, seen, &walked) {
+                return Some(what);
+            }
+        }
+    }
+    None
+}
+
+fn rules(network: &mut Network) -> impl Iterator<Item = &mut Rule> {
+    network.filters.iter_mut().flat_map(|filter| &mut filter.chains).flat_map(|chain| &mut chain.rules)
+}
+
+fn matches(network: &mut Network) -> impl Iterator<Item = &mut Match> {
+    rules(network).flat_map(|rule| &mut rule.matches)
+}
+
+fn assume(network: &mut Network, assumption: Assumption) {
+    let nowhere = Span::new(SourceId(0), 0, 0);
+    network.assumptions.insert(assumption, Spanned::new("by mistake".to_owned(), nowhere));
+}
+
+/// One address less at the end of a range.
+fn shorter(range: &mut AddressRange) {
+    let number = isoaudit::header::address_number(range.high);
+    let low = isoaudit::header::address_number(range.low);
+    range.high = isoaudit::header::address_from_number(range.family(), number.saturating_sub(1).max(low));
+}
+
+type Mistake = fn(&mut Network);
+
+const MISTAKES: &[(&str, Mistake)] = &[
+    ("a rule that is forgotten", |network| {
+        let chains = network.filters.iter_mut().flat_map(|filter| &mut filter.chains);
+        chains.for_each(|chain| drop(chain.rules.pop()));
+    }),
+    ("the order of rules", |network| {
+        let chains = network.filters.iter_mut().flat_map(|filter| &mut filter.chains);
+        chains.for_each(|chain| chain.rules.reverse());
+    }),
+    ("a negation", |network| matches(network).for_each(|one| one.negated = false)),
+    ("the end of a range of addresses", |network| {
+        matches(network).for_each(|one| match &mut one.test {
+            Test::Source(ranges) | Test::Destination(ranges) => ranges.iter_mut().for_each(shorter),
+            _ => {}
+        });
+    }),
+    ("the end of a range of ports", |network| {
+        matches(network).for_each(|one| match &mut one.test {
+            Test::SourcePort(ranges) | Test::DestinationPort(ranges) => {
+                ranges.iter_mut().for_each(|(low, high)| *high = high.saturating_sub(1).max(*low));
+            }
+            _ => {}
+        });
+    }),
+    ("a bit of a prefix of routes", |network| {
+        let routes =
+            network.nodes.iter_mut().flat_map(|node| &mut node.tables).flat_map(|table| &mut table.routes);
+        for route in routes.filter(|route| route.prefix.prefix_len() > 0) {
+            let shorter = ipnet::IpNet::new(route.prefix.addr(), route.prefix.prefix_len() - 1).unwrap();
+            route.prefix = shorter.trunc();
+        }
+    }),
+    ("a blackhole that answers nobody and is passed over", |network| {
+        let tables = network.nodes.iter_mut().flat_map(|node| &mut node.tables);
+        tables.for_each(|table| table.routes.retain(|route| route.action != RouteAction::Blackhole));
+    }),
+    ("that a table without a route falls through", |network| {
+        let rules = network.nodes.iter_mut().flat_map(|node| &mut node.lookup);
+        rules.for_each(|rule| rule.falls_through = Fact::No);
+    }),
+    ("rules of routing", |network| {
+        let nodes = network.nodes.iter_mut();
+        nodes.for_each(|node| node.lookup.retain(|rule| rule.incoming.is_none() && rule.from.is_none()));
+    }),
+    ("the check of sources", |network| {
+        network.interfaces.iter_mut().for_each(|interface| interface.antispoof = [Antispoof::Off; 2]);
+    }),
+    ("a check of sources that is not there", |network| {
+        network.interfaces.iter_mut().for_each(|interface| interface.antispoof = [Antispoof::Strict; 2]);
+    }),
+    ("connections", |network| network.filters.iter_mut().for_each(|filter| filter.tracks = false)),
+    ("reflection", |network| assume(network, Assumption::NoReflection)),
+    ("that later fragments have no ports", |network| assume(network, Assumption::Reassembled)),
+    ("which device an address is", |network| {
+        for interface in &mut network.interfaces {
+            interface.addresses.pop();
+        }
+    }),
+];
+
+#[test]
+fn each_seeded_mistake_is_noticed() {
+    isolated("mistakes::each_seeded_mistake_is_noticed", || {
+        let mut hidden: Vec<_> = MISTAKES.iter().collect();
+        for seed in 1..=60 {
+            let recorded = record(seed);
+            assert_eq!(difference(&recorded, &recorded.described), None, "seed {seed}");
+            hidden.retain(|(name, mistake)| {
+                let mut wrong = recorded.described.clone();
+                mistake(&mut wrong.network);
+                let found = difference(&recorded, &wrong);
+                if let Some(what) = &found {
+                    println!("{name}: seed {seed}, {}", what.lines().next().unwrap_or_default());
+                }
+                found.is_none()
+            });
+            if hidden.is_empty() {
+                return;
+            }
+        }
+        let names: Vec<&str> = hidden.iter().map(|(name, _)| *name).collect();
+        panic!("no network shows: {names:?}");
+    });
+}
