@@ -112,6 +112,7 @@ fn told(network: &Network, start: &Start, branch: &Branch, sure: &[Branch]) -> W
     };
     let leg = Leg {
         sender,
+        channel: None,
         origin: describe::place_name(network, origin),
         spoofed: is_spoofed(network, start),
         packet: start.packet,

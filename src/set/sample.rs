@@ -60,8 +60,9 @@ impl Space {
 
     /// The smallest well-formed packet of a set in the order family, source, destination, protocol,
     /// destination port, source port, ICMP type, code, flags, fragment; the same whatever was made before
-    /// it. `None` if the set has no well-formed packet: a set that was never intersected with
-    /// [`Space::well_formed`] may have others.
+    /// it. Of a range of addresses that begins where networks do, at a multiple of four, it takes the second,
+    /// for the first is no usual host. `None` if the set has no well-formed packet: a set that was never
+    /// intersected with [`Space::well_formed`] may have others.
     pub fn sample(&mut self, set: Set) -> Option<Packet> {
         let real = self.well_formed();
         let real = self.intersect(set, real);
@@ -70,15 +71,19 @@ impl Space {
         }
         let mut least = [0; BOTTOM as usize];
         let mut id = real.0;
+        let mut next = FAMILY;
         while id >= TERMINALS {
             let (level, edges) = self.node(id);
+            // Levels that are skipped take any value.
+            (next..level).for_each(|free| least[usize::from(free)] = usual(&least, free, 0, max(free)));
+            next = level + 1;
             // Neighbouring edges differ, so the first or the second is not empty.
             let position = usize::from(edges[0].child() == Set::EMPTY.0);
-            if position == 1 {
-                least[usize::from(level)] = edges[0].end() + 1;
-            }
+            let first = if position == 1 { edges[0].end() + 1 } else { 0 };
+            least[usize::from(level)] = usual(&least, level, first, edges[position].end());
             id = edges[position].child();
         }
+        (next..BOTTOM).for_each(|free| least[usize::from(free)] = usual(&least, free, 0, max(free)));
         Some(packet(&least))
     }
 
@@ -137,6 +142,14 @@ impl Space {
         }
         seen.len()
     }
+}
+
+/// Of a range of values at a level the one that a sample takes: the first, but of the last limb of an address rather the
+/// second where a network may begin at the first.
+fn usual(above: &Values, level: Level, first: u16, last: u16) -> u16 {
+    let family = if above[usize::from(FAMILY)] == 0 { Family::V4 } else { Family::V6 };
+    let is_last_limb = [SRC, DST].iter().any(|side| level == side + family.bits() / 16 - 1);
+    if is_last_limb && first.is_multiple_of(4) && first < last { first + 1 } else { first }
 }
 
 /// The 16-bit limbs of an address, most significant first.

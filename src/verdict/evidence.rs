@@ -1,6 +1,7 @@
 //! From a witness of the engine to a finding: replayed by the second interpreter, hop by hop, or not told at all.
 
 use super::judge::Judge;
+use super::lower::Absence;
 use super::schedule::{question, sends};
 use super::{Finding, Leg, Note, Open, blame, telling};
 use crate::claim::Claim;
@@ -11,6 +12,17 @@ use crate::replay::{self, Branch, Walked};
 use std::collections::BTreeSet;
 
 pub(super) use blame::Blame;
+
+/// The question behind a witness.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The claim.
+    pub(super) claim: &'a Claim,
+    /// The part of it that is asked about.
+    pub(super) absence: &'a Absence<'a>,
+    /// The question as the engine got it.
+    pub(super) query: &'a Query,
+}
 
 /// What became of a witness.
 pub(super) enum Evidence {
@@ -26,15 +38,15 @@ pub(super) enum Evidence {
 }
 
 /// Replays a witness of *must* and makes a finding of it.
-pub(super) fn of_violation(judge: &Judge<'_>, claim: &Claim, query: &Query, witness: &Witness) -> Evidence {
-    let Some(last) = witness.journeys.last() else { return Evidence::Refuted(disagreement(claim)) };
-    let walked = replay(judge, query, witness, Reading::Must);
+pub(super) fn of_violation(judge: &Judge<'_>, asked: Asked<'_>, witness: &Witness) -> Evidence {
+    let Some(last) = witness.journeys.last() else { return Evidence::Refuted(disagreement(asked.claim)) };
+    let walked = replay(judge, asked.query, witness, Reading::Must);
     if !walked.confirms(replay_place(last.arrives)) {
-        return Evidence::Refuted(disagreement(claim));
+        return Evidence::Refuted(disagreement(asked.claim));
     }
     let ways: Vec<&Branch> = chosen_ways(&walked, last.arrives);
     let blamed = blame::of(judge, witness, &ways);
-    let mut finding = finding(judge, claim, query, witness, &ways, &blamed);
+    let mut finding = finding(judge, asked, witness, &ways, &blamed);
     let passing = blame::passing(judge.network, &blamed, &ways);
     let packet = passing.and_then(|leg| witness.journeys.get(leg)).map_or(&last.packet, |one| &one.packet);
     finding.remedies = blame::remedies(judge, &blamed, packet);
@@ -45,16 +57,15 @@ pub(super) fn of_violation(judge: &Judge<'_>, claim: &Claim, query: &Query, witn
 /// Replays a witness of *may*, and names what keeps it from being certain.
 pub(super) fn of_doubt(
     judge: &Judge<'_>,
-    claim: &Claim,
-    query: &Query,
+    asked: Asked<'_>,
     witness: &Witness,
 ) -> (Option<Finding>, Vec<Open>) {
     let network = judge.network;
-    let walked = replay(judge, query, witness, Reading::May);
+    let walked = replay(judge, asked.query, witness, Reading::May);
     let Some(last) = witness.journeys.last() else { return (None, Vec::new()) };
     let ways = chosen_ways(&walked, last.arrives);
     let mut unknowns: BTreeSet<UnknownId> = ways.iter().flat_map(|way| way.uncertain()).collect();
-    unknowns.extend(uncertain_places(network, &ways, claim.statement.asks_where()));
+    unknowns.extend(uncertain_places(network, &ways, asked.claim.statement.asks_where()));
     let mut open: Vec<Open> = unknowns.into_iter().map(|id| open_question(network, id)).collect();
     open.extend(witness.journeys.iter().filter_map(|journey| approximation(network, journey)));
     open.extend(unknown_kinds(network, witness));
@@ -63,7 +74,7 @@ pub(super) fn of_doubt(
         return (None, open);
     }
     let blamed = blame::of(judge, witness, &ways);
-    (Some(finding(judge, claim, query, witness, &ways, &blamed)), open)
+    (Some(finding(judge, asked, witness, &ways, &blamed)), open)
 }
 
 fn replay(judge: &Judge<'_>, query: &Query, witness: &Witness, reading: Reading) -> Walked {
@@ -85,8 +96,7 @@ fn chosen_ways(walked: &Walked, arrives: Place) -> Vec<&Branch> {
 
 fn finding(
     judge: &Judge<'_>,
-    claim: &Claim,
-    query: &Query,
+    asked: Asked<'_>,
     witness: &Witness,
     ways: &[&Branch],
     blamed: &Blame,
@@ -96,11 +106,11 @@ fn finding(
         .journeys
         .iter()
         .zip(ways)
-        .map(|(journey, way)| telling::leg(network, query, journey, way, blamed.span(network)))
+        .map(|(journey, way)| telling::leg(network, asked, journey, way, blamed.span(network)))
         .collect();
     let choices = telling::choices(network, ways);
     Finding {
-        fingerprint: fingerprint(claim, &legs, &[]),
+        fingerprint: fingerprint(asked.claim, &legs, &[]),
         cause: blamed.note(network),
         looked_closed: None,
         remedies: Vec::new(),
@@ -273,11 +283,12 @@ pub(super) fn standing_note(network: &Network, place: Place) -> Note {
         return Note { text, span: Some(network.node(id).span) };
     };
     let segment = network.segment(id);
-    let (Transit::Known(crossed) | Transit::Unknown(crossed, _)) = &segment.transit;
     // Of a segment with many lines that one is to blame which leads abroad.
-    match crossed.first().filter(|_| segment.ports.len() + segment.attached.len() > 2) {
+    match segment.lines.first().filter(|_| segment.ports.len() + segment.attached.len() > 2) {
         Some(line) => {
-            Note { text: format!("{text}, and this line carries it abroad"), span: Some(line.span) }
+            let ends: Vec<String> = line.ends.iter().map(|end| network.interface_name(*end)).collect();
+            let text = format!("{text}, and the line {} carries it abroad", ends.join(" – "));
+            Note { text, span: Some(line.span) }
         }
         None => Note { text, span: Some(segment.span) },
     }

@@ -11,7 +11,7 @@ use crate::verdict::{Hop, Leg, Step};
 use std::net::IpAddr;
 
 /// Columns that the name of a place may take in the line of boxes.
-const NAME_MAX: usize = 24;
+const NAME_MAX: usize = 26;
 
 /// Columns that the name of a segment may take, which often holds those of its ends.
 const SEGMENT_MAX: usize = 40;
