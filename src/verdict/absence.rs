@@ -168,12 +168,18 @@ pub(super) fn stop_words(stop: Stop) -> (String, &'static str) {
     }
 }
 
-/// A possible path of the adversary's own addresses and described hosts, if there is one: it convinces more.
-fn convincing_doubt(judge: &Judge<'_>, asked: Asked<'_>) -> Option<(Option<Finding>, Vec<Open>)> {
+/// A possible path, and what keeps it from being certain.
+type Doubt = (Option<Finding>, Vec<Open>);
+
+/// A possible path of the adversary's own addresses and described hosts, if there is one that is as plain as `any`: it
+/// convinces more.
+fn convincing_doubt(judge: &Judge<'_>, asked: Asked<'_>, any: &Doubt) -> Option<Doubt> {
     let query = Query { own_sources: true, honest_segments: Vec::new(), ..asked.query.clone() };
     let answer = solve(&judge.compiled, &query, judge.options.limits);
     let (finding, open) = evidence::of_doubt(judge, Asked { query: &query, ..asked }, &answer.witness?);
-    finding.is_some().then_some((finding, open))
+    let legs = |finding: &Option<Finding>| finding.as_ref().map_or(usize::MAX, |one| one.legs.len());
+    let plain = legs(&finding) <= legs(&any.0) && open.len() <= any.1.len();
+    (finding.is_some() && plain).then_some((finding, open))
 }
 
 /// What keeps a possible path from being certain.
@@ -184,8 +190,8 @@ fn doubts(judge: &Judge<'_>, asked: Asked<'_>, answer: &Answer, ruling: &mut Rul
         ruling.open.push(Open { what, span: None, settle: format!("raise {option}") });
     }
     if let Some(witness) = &answer.witness {
-        let (finding, open) =
-            convincing_doubt(judge, asked).unwrap_or_else(|| evidence::of_doubt(judge, asked, witness));
+        let any = evidence::of_doubt(judge, asked, witness);
+        let (finding, open) = convincing_doubt(judge, asked, &any).unwrap_or(any);
         ruling.findings.extend(finding);
         ruling.open.extend(open);
     }

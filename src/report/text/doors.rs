@@ -63,8 +63,8 @@ fn door(finding: &Finding, index: usize, context: &Context<'_>) -> String {
     if let Some((last, before)) = finding.legs.split_last() {
         let opened = match before.len() {
             0 => String::new(),
-            1 => ", after 1 packet before it".to_owned(),
-            more => format!(", after {more} packets before it"),
+            1 => ", after 1 other packet".to_owned(),
+            more => format!(", after {more} other packets"),
         };
         let text = format!("{}: {}{opened}", way(last, context), look.clean(&last.packet.to_string()));
         for line in wrap(&text, WIDTH - 8) {
