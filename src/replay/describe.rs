@@ -122,6 +122,10 @@ pub fn tell_decision(network: &Network, place: Place, decision: &Decision) -> Op
         Decision::Announced(id) => {
             doubtful(network, "route", "a route announced later may send it here", *id)
         }
+        Decision::GroupRouted(id) => {
+            let text = "may go on to the members of the group, wherever they are";
+            Told { span: id.and_then(|id| network.unknown(id).span), ..plain("route", text) }
+        }
         Decision::SourceRouted(id) => {
             let text = "may go on to any destination by source routing";
             Told { span: id.and_then(|id| network.unknown(id).span), ..plain("route", text) }

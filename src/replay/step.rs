@@ -321,13 +321,29 @@ fn forward_on(view: &View<'_>, sight: &Sight<'_>, progress: Progress, ways: &mut
         return;
     }
     by_routes(view, sight, &progress, &[(Stage::Forward, &node.forward)], ways);
-    let Some(unknown) = node.dynamic_routes else { return };
-    if !view.is_may() || view.network.assumes(Assumption::FixedRoutes) {
-        return;
+    if is_group_everywhere(sight.packet.dst) {
+        // The ways of groups are in a table of their own, which nobody described.
+        spread(view, sight, &progress, &Decision::GroupRouted(node.multicast_forwarding.unknown()), ways);
     }
+    if let Some(unknown) = node.dynamic_routes
+        && view.is_may()
+        && !view.network.assumes(Assumption::FixedRoutes)
+    {
+        spread(view, sight, &progress, &Decision::Announced(unknown), ways);
+    }
+}
+
+/// Whether an address is a group on every segment.
+fn is_group_everywhere(address: IpAddr) -> bool {
+    address.is_multicast() || address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST)
+}
+
+/// Goes out by every interface, for the same reason.
+fn spread(view: &View<'_>, sight: &Sight<'_>, progress: &Progress, why: &Decision, ways: &mut Vec<Way>) {
+    let node = view.network.node(sight.node);
     for out in node.interfaces.iter().copied() {
         let mut progress = progress.clone();
-        progress.note(Decision::Announced(unknown));
+        progress.note(why.clone());
         let stages = [(Stage::Forward, node.forward.as_slice())];
         if let Some((sight, progress)) = go_out(view, sight, progress, &stages, out, ways) {
             ways.push(finish(view, &sight, progress, Exit::Spread { out }));

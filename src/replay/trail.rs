@@ -57,6 +57,8 @@ pub enum Decision {
     },
     /// It leaves by a route that somebody may announce.
     Announced(UnknownId),
+    /// It is for a group, and leaves by a way that only the tables for groups know.
+    GroupRouted(Option<UnknownId>),
     /// It names its own way, and the node may honour that.
     SourceRouted(Option<UnknownId>),
     /// It is put on a segment; these are the interfaces that get it, and why.
@@ -85,7 +87,7 @@ impl Decision {
             }
             Decision::Routed { found, .. } => found.uncertain.clone(),
             Decision::Announced(id) | Decision::Joined(id) | Decision::Undescribed(id) => vec![*id],
-            Decision::SourceRouted(id) => id.iter().copied().collect(),
+            Decision::GroupRouted(id) | Decision::SourceRouted(id) => id.iter().copied().collect(),
             Decision::Injected
             | Decision::Unfiltered { .. }
             | Decision::Connection(_)

@@ -66,10 +66,11 @@ pub(super) fn of_doubt(
     let ways = chosen_ways(&walked, last.arrives);
     let mut unknowns: BTreeSet<UnknownId> = ways.iter().flat_map(|way| way.uncertain()).collect();
     unknowns.extend(uncertain_places(network, &ways, asked.claim.statement.asks_where()));
-    let mut open: Vec<Open> = unknowns.into_iter().map(|id| open_question(network, id)).collect();
+    let mut open: Vec<Open> = unknowns.iter().map(|id| open_question(network, *id)).collect();
     open.extend(witness.journeys.iter().filter_map(|journey| approximation(network, journey)));
-    open.extend(unknown_kinds(network, witness));
+    open.extend(unknown_kinds(network, witness, &unknowns));
     open.extend(related(network, &ways));
+    open.extend(groups(network, last.arrives, &ways));
     if !walked.confirms(replay_place(last.arrives)) {
         return (None, open);
     }
@@ -175,8 +176,9 @@ fn uncertain_places(network: &Network, ways: &[&Branch], asks_where: bool) -> Ve
     found
 }
 
-/// Devices on the way of which nobody knows what they run: nothing is certain about what they do.
-fn unknown_kinds(network: &Network, witness: &Witness) -> Vec<Open> {
+/// Devices on the way of which nobody knows what they run: nothing is certain about what they do. Those are left out about
+/// which that is asked already.
+fn unknown_kinds(network: &Network, witness: &Witness, asked: &BTreeSet<UnknownId>) -> Vec<Open> {
     let passed = witness.journeys.iter().flat_map(|journey| journey.hops.iter().map(|hop| hop.receiver));
     let passed = passed.map(|interface| network.interface(interface).node);
     let answering = witness.journeys.iter().filter_map(|journey| match journey.origin {
@@ -184,7 +186,11 @@ fn unknown_kinds(network: &Network, witness: &Witness) -> Vec<Open> {
         Origin::Adversary(_) | Origin::Accomplice(_) | Origin::Honest(_) | Origin::Somebody(_) => None,
     });
     let nodes: BTreeSet<NodeId> = passed.chain(answering).collect();
-    nodes.into_iter().filter_map(|id| unknown_kind(network, id)).collect()
+    let is_asked = |id: &NodeId| {
+        let unknown = network.node(*id).multicast_forwarding.unknown();
+        unknown.is_some_and(|unknown| asked.contains(&unknown))
+    };
+    nodes.into_iter().filter(|id| !is_asked(id)).filter_map(|id| unknown_kind(network, id)).collect()
 }
 
 /// The question about a described device of which nobody knows what it runs.
@@ -219,6 +225,19 @@ fn related(network: &Network, ways: &[&Branch]) -> Vec<Open> {
         }
     }
     found
+}
+
+/// The node that a packet to a group is delivered to, if it listens.
+fn groups(network: &Network, arrives: Place, ways: &[&Branch]) -> Option<Open> {
+    let (Place::Node(id), Some(way)) = (arrives, ways.last()) else { return None };
+    let dst = way.hops.last()?.packet.dst;
+    let node = network.node(id);
+    let own = network.own_addresses(id).any(|address| address == dst);
+    (!own && node.existence == Existence::Described && node.role != Role::Internet).then(|| Open {
+        what: format!("whether {} listens to the group {dst}", node.name),
+        span: Some(node.span),
+        settle: format!("deny it on the way, or at the input of {}", node.name),
+    })
 }
 
 /// What is only possible about who sends a packet.
