@@ -66,9 +66,9 @@ pub(super) fn of_doubt(
     let ways = chosen_ways(&walked, last.arrives);
     let mut unknowns: BTreeSet<UnknownId> = ways.iter().flat_map(|way| way.uncertain()).collect();
     unknowns.extend(uncertain_places(network, &ways, asked.claim.statement.asks_where()));
-    let mut open: Vec<Open> = unknowns.iter().map(|id| open_question(network, *id)).collect();
+    let mut open: Vec<Open> = unknowns.into_iter().map(|id| open_question(network, id)).collect();
     open.extend(witness.journeys.iter().filter_map(|journey| approximation(network, journey)));
-    open.extend(unknown_kinds(network, witness, &unknowns));
+    open.extend(unknown_kinds(network, witness));
     open.extend(related(network, &ways));
     open.extend(groups(network, last.arrives, &ways));
     if !walked.confirms(replay_place(last.arrives)) {
@@ -176,9 +176,8 @@ fn uncertain_places(network: &Network, ways: &[&Branch], asks_where: bool) -> Ve
     found
 }
 
-/// Devices on the way of which nobody knows what they run: nothing is certain about what they do. Those are left out about
-/// which that is asked already.
-fn unknown_kinds(network: &Network, witness: &Witness, asked: &BTreeSet<UnknownId>) -> Vec<Open> {
+/// Devices on the way of which nobody knows what they run: nothing is certain about what they do.
+fn unknown_kinds(network: &Network, witness: &Witness) -> Vec<Open> {
     let passed = witness.journeys.iter().flat_map(|journey| journey.hops.iter().map(|hop| hop.receiver));
     let passed = passed.map(|interface| network.interface(interface).node);
     let answering = witness.journeys.iter().filter_map(|journey| match journey.origin {
@@ -186,22 +185,26 @@ fn unknown_kinds(network: &Network, witness: &Witness, asked: &BTreeSet<UnknownI
         Origin::Adversary(_) | Origin::Accomplice(_) | Origin::Honest(_) | Origin::Somebody(_) => None,
     });
     let nodes: BTreeSet<NodeId> = passed.chain(answering).collect();
-    let is_asked = |id: &NodeId| {
-        let unknown = network.node(*id).multicast_forwarding.unknown();
-        unknown.is_some_and(|unknown| asked.contains(&unknown))
-    };
-    nodes.into_iter().filter(|id| !is_asked(id)).filter_map(|id| unknown_kind(network, id)).collect()
+    nodes.into_iter().filter_map(|id| unknown_kind(network, id)).collect()
 }
 
 /// The question about a described device of which nobody knows what it runs.
 pub(super) fn unknown_kind(network: &Network, id: NodeId) -> Option<Open> {
     let node = network.node(id);
     let is_known = node.kind == Kind::Linux || node.role == Role::Internet;
-    (!is_known && node.existence == Existence::Described).then(|| Open {
-        what: format!("what {} does with packets: nothing is known of its `kind`", node.name),
-        span: Some(node.span),
-        settle: format!("`kind: linux` on `{}`, if that is what it runs", node.name),
-    })
+    if is_known || node.existence != Existence::Described {
+        return None;
+    }
+    // The question of the network, which knows the word that is not understood.
+    let asked = node.source_routing.unknown().or(node.multicast_forwarding.unknown());
+    Some(asked.map_or_else(
+        || Open {
+            what: format!("what {} does with packets: nothing is known of its `kind`", node.name),
+            span: Some(node.span),
+            settle: format!("`kind: linux` on `{}`, if that is what it runs", node.name),
+        },
+        |id| open_question(network, id),
+    ))
 }
 
 /// Rules on the way that let an error pass because it may be about a connection.
