@@ -52,13 +52,16 @@ impl Run<'_, '_> {
     pub(super) fn process(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set, again: bool) {
         let node = self.network.interface(receiver).node;
         let spec = self.network.node(node);
-        // A node of the adversary can do everything anyway.
-        if self.query.footholds.nodes[node.index()] || !self.exists(spec.existence) {
+        if !self.exists(spec.existence) {
             return;
         }
         let packets = self.usable(view, receiver, packets);
         if packets.is_empty() {
             return;
+        }
+        // A node of the adversary takes everything, and can do everything anyway.
+        if self.query.footholds.nodes[node.index()] {
+            return self.deliver(view, node, packets, receiver, false);
         }
         if spec.role == Role::Internet || spec.existence != Existence::Described {
             return self.beyond(view, node, receiver, packets);

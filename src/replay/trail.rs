@@ -187,8 +187,9 @@ impl Branch {
             Place::Segment(_) => true,
             Place::Node(_) => false,
         });
-        let node = if let End::Delivered(node) = self.end { Some(Place::Node(node)) } else { None };
-        segments.chain(node)
+        // A node that the adversary has takes everything.
+        let node = if let End::Delivered(node) | End::Taken(node) = self.end { Some(node) } else { None };
+        segments.chain(node.map(Place::Node))
     }
 
     /// The unknowns that this way hangs on, each once, in order.

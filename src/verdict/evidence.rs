@@ -71,6 +71,7 @@ pub(super) fn of_doubt(
     open.extend(unknown_kinds(network, witness));
     open.extend(related(network, &ways));
     open.extend(groups(network, last.arrives, &ways));
+    open.extend(super::belonging::questions(network, asked, witness));
     if !walked.confirms(replay_place(last.arrives)) {
         return (None, open);
     }

@@ -1,6 +1,7 @@
 //! Verdicts: what is decided of each claim, with the evidence. Plain data, ready for any report.
 
 mod absence;
+mod belonging;
 mod blame;
 mod evidence;
 mod judge;

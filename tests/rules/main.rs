@@ -5,6 +5,7 @@
 mod names;
 mod neighbours;
 mod spread;
+mod standing;
 
 use isoaudit::audit::{self, Options, Unwatched};
 use isoaudit::report::{self, Look, Report};

@@ -78,7 +78,7 @@ const DOUBTS: &[Doubt] = &[
     Doubt {
         name: "related",
         changes: &[],
-        rules: "  rule open { allow from 10.2.0.0/24 to 10.1.0.10 service tcp/80 }\n  rule kept { allow state established,related }",
+        rules: "  rule open { allow from 10.2.0.0/24 to 10.1.0.10 service tcp/80 }\n  rule kept { allow state related }",
         line: "rule kept",
     },
     Doubt {
