@@ -2,6 +2,7 @@
 //! verdict.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod claims;
 mod names;
 mod neighbours;
 mod spread;
@@ -22,6 +23,10 @@ struct Judged {
 
 /// Judges a description whose files stand beside it: `name`, `text`.
 fn judge(test: &str, files: &[(&str, &str)]) -> Judged {
+    judge_with(test, files, &Options::default())
+}
+
+fn judge_with(test: &str, files: &[(&str, &str)], options: &Options) -> Judged {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rules-{test}"));
     let _ = fs::remove_dir_all(&folder);
     for (name, text) in files {
@@ -31,8 +36,7 @@ fn judge(test: &str, files: &[(&str, &str)]) -> Judged {
     }
     let mut sources = SourceMap::default();
     let loader = Loader::new(&folder, DEFAULT_MAX_BYTES);
-    let judged =
-        audit::run(&mut sources, &loader, Path::new("topology.yaml"), &Options::default(), &Unwatched);
+    let judged = audit::run(&mut sources, &loader, Path::new("topology.yaml"), options, &Unwatched);
     fs::remove_dir_all(&folder).unwrap();
     match judged {
         Ok(report) => Judged { sources, report },
