@@ -2,6 +2,7 @@
 //! verdict.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod answers;
 mod claims;
 mod names;
 mod neighbours;
@@ -39,7 +40,13 @@ fn judge_with(test: &str, files: &[(&str, &str)], options: &Options) -> Judged {
     let judged = audit::run(&mut sources, &loader, Path::new("topology.yaml"), options, &Unwatched);
     fs::remove_dir_all(&folder).unwrap();
     match judged {
-        Ok(report) => Judged { sources, report },
+        Ok(report) => {
+            let judged = Judged { sources, report };
+            let open = judged.report.judgements.iter().flat_map(|one| &one.open);
+            let disagreed = open.into_iter().any(|open| open.what.contains("interpreters disagree"));
+            assert!(!disagreed, "{test}: {}", judged.text());
+            judged
+        }
         Err(found) => {
             let errors = report::format("text").unwrap().errors;
             panic!("{test}: {}", errors(&found.sorted(), &sources, &Look::PLAIN));

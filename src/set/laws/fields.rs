@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{address, any_boxes, any_packet, any_packets, naive_contains, prefix, set_of, tidy};
-use crate::header::{AddressRange, Family, Fragment, Packet, address_from_number, address_number, proto};
+use crate::header::{AddressRange, Family, Fragment, Packet, address_number, proto};
 use crate::set::{Field, PacketBox, Set, Side, Space};
 
 fn any_v4_range() -> impl Strategy<Value = AddressRange> {
