@@ -70,6 +70,9 @@ fn tell_hop(network: &Network, hop: &Hop, next: Option<InterfaceId>, changed: Op
                 let told = plain("arrive", tell_put(network, &receivers, *reason));
                 Some(Told { uncertain: decision.uncertain(), ..told })
             }
+            (Decision::Local, _) if !is_own(network, hop) => {
+                Some(plain("route", format!("it may listen to the group {}", hop.packet.dst)))
+            }
             _ => tell_decision(network, hop.place, decision),
         })
         .collect();
@@ -84,6 +87,14 @@ fn tell_hop(network: &Network, hop: &Hop, next: Option<InterfaceId>, changed: Op
         outgoing: hop.outgoing.map(short),
         steps,
         changed,
+    }
+}
+
+/// Whether the destination of a packet is an address of the node where it is.
+fn is_own(network: &Network, hop: &Hop) -> bool {
+    match hop.place {
+        Place::Node(id) => network.own_addresses(id).any(|address| address == hop.packet.dst),
+        Place::Segment(_) => false,
     }
 }
 

@@ -8,6 +8,7 @@ mod names;
 mod neighbours;
 mod spread;
 mod standing;
+mod unsaid;
 
 use isoaudit::audit::{self, Options, Unwatched};
 use isoaudit::report::{self, Look, Report};

@@ -36,6 +36,30 @@ fn a_device_forwards_groups_if_its_own_files_say_so() {
     assert_eq!(off.verdicts(), "apart=holds", "{}", off.text());
 }
 
+/// A broadcast to a subnet is forwarded by whoever is told to (`bc_forwarding`), and everybody there may hear it.
+#[test]
+fn a_directed_broadcast_that_is_forwarded_is_heard_by_all_on_the_segment() {
+    let changes = [
+        ("    role: firewall\n", "    role: firewall\n    config: { sysctl: sysctl.txt }\n"),
+        (
+            "nodes:\n",
+            "nodes:\n  c: { role: host, gateway: 10.2.0.1, interfaces: { eth0: { ipv4: 10.2.0.11/24 } } }\n",
+        ),
+        (r#"["b:eth0", "r:r"]"#, r#"["b:eth0", "c:eth0", "r:r"]"#),
+        ("claims:\n", "claims:\n  - { id: b, isolated: { from: \"zone:left\", to: \"node:b\" } }\n"),
+        (r#"to: "zone:right""#, r#"to: "node:c""#),
+    ];
+    let mut sysctl = "net.ipv4.ip_forward = 1\n".to_owned();
+    for interface in ["all", "l", "r"] {
+        sysctl.push_str(&format!("net.ipv4.conf.{interface}.bc_forwarding = 1\n"));
+    }
+    let policy = rules("  rule wide { allow from any to 10.2.0.255 stateless }");
+    let files = [("topology.yaml", &*with(PAIR, &changes)), ("r.rules", &*policy), ("sysctl.txt", &*sysctl)];
+    let judged = judge("broadcast", &files);
+    assert_eq!(judged.verdicts(), "b=undetermined apart=undetermined", "{}", judged.text());
+    assert!(judged.text().contains("it may listen to the group 10.2.0.255"), "{}", judged.text());
+}
+
 /// Something on the left that has no address, of which the claim speaks, with a policy of its own.
 fn listener(test: &str, policy: &str) -> Judged {
     let changes = [

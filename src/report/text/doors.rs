@@ -2,6 +2,7 @@
 //! the packet; those that differ from one told only in where they end are counted with it.
 
 use super::evidence::Context;
+use crate::claim::Statement;
 use crate::report::safe::columns;
 use crate::report::style::{Tone, WIDTH, paragraph, wrap};
 use crate::verdict::{Finding, Leg, Sender};
@@ -25,11 +26,13 @@ pub(super) fn further(findings: &[Finding], told: usize, context: &Context<'_>) 
             None => groups.push(vec![index]),
         }
     }
-    let more = findings.len().saturating_sub(1);
-    let title = match more {
-        0 => return String::new(),
-        1 => "1 more way in, enough by itself (-v shows it in full):".to_owned(),
-        more => format!("{more} more ways in, each enough by itself (-v shows them in full):"),
+    let reaches = matches!(context.judgement.claim.statement, Statement::Reachable(_));
+    let title = match (findings.len().saturating_sub(1), reaches) {
+        (0, _) => return String::new(),
+        (1, false) => "1 more way through, enough by itself (-v shows it in full):".to_owned(),
+        (1, true) => "1 more pair that cannot talk (-v shows it in full):".to_owned(),
+        (more, false) => format!("{more} more ways through, each enough by itself (-v shows them in full):"),
+        (more, true) => format!("{more} more pairs that cannot talk (-v shows them in full):"),
     };
     let mut out = format!("   {}\n", look.paint(Tone::Strong, &title));
     for (position, group) in groups.iter().enumerate() {
