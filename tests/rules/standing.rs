@@ -61,6 +61,18 @@ fn the_adversary_stands_perhaps_where_a_selector_perhaps_selects() {
     }
 }
 
+#[test]
+fn nothing_may_perhaps_arrive_where_a_selector_perhaps_selects() {
+    for (test, site, expected) in [
+        ("target-perhaps", "", "apart=undetermined"),
+        ("target-certainly", "site: far1, ", "apart=violated"),
+        ("target-not", "site: hq1, ", "apart=vacuous"),
+    ] {
+        let judged = router(test, site, r#"{ from: "node:a", to: "node:e and jurisdiction:NO" }"#);
+        assert_eq!(judged.verdicts(), expected, "{test}: {}", judged.text());
+    }
+}
+
 /// Whatever is put on the segment of a node that the adversary has is the adversary's, whether it is a target or not.
 #[test]
 fn what_reaches_a_node_in_both_from_and_to_has_arrived() {
