@@ -77,7 +77,7 @@ impl Space {
             // Levels that are skipped take any value.
             (next..level).for_each(|free| least[usize::from(free)] = usual(&least, free, 0, max(free)));
             next = level + 1;
-            let Some((value, child)) = pick(&least, level, edges) else { return None };
+            let (value, child) = pick(&least, level, edges)?;
             least[usize::from(level)] = value;
             id = child;
         }

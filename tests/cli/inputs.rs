@@ -54,7 +54,7 @@ fn of_directory(directory: &str) -> Vec<(i32, String)> {
         &["trace", directory, "udp/123", "--from", "db", "--to", "rtr"],
     ];
     let told = |output: &Output| stderr(output).replace("\n        ", " ");
-    commands.map(|arguments| run(arguments)).map(|output| (code(&output), told(&output))).to_vec()
+    commands.map(run).map(|output| (code(&output), told(&output))).to_vec()
 }
 
 #[test]

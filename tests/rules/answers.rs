@@ -28,18 +28,22 @@ fn what_a_device_answers_perhaps_goes_to_whoever_the_packet_claimed_to_be_from()
     assert_eq!(assumed.verdicts(), "apart=holds", "{}", assumed.text());
 }
 
-/// A host between the two that forwards nothing, and takes nothing: only a reject answers.
+/// A host between the two that forwards nothing: what it takes is answered, and what it rejects, but not what it denies.
 #[test]
-fn a_reject_answers_where_a_deny_does_not() {
-    for (action, expected) in [("reject", "apart=undetermined"), ("deny", "apart=holds")] {
+fn deliveries_and_rejects_are_answered_and_denials_are_not() {
+    for (action, expected) in
+        [("allow", "apart=undetermined"), ("reject", "apart=undetermined"), ("deny", "apart=holds")]
+    {
         let changes = [
             ("      l: { ipv4: 10.1.0.1/24 }\n", "      l: { ipv4: 10.1.0.1/24, antispoof: off }\n"),
             ("static-neighbours: \"a test\", no-reflection: \"a test\"", GUARDED),
             ("    role: firewall\n", "    role: firewall\n    forwarding: off\n"),
         ];
-        let policy = format!("policy r {{\n  default deny\n  rule no {{ {action} from any to self }}\n}}\n");
+        let policy = format!(
+            "policy r {{\n  default deny\n  rule own {{ {action} from any to self stateless }}\n}}\n"
+        );
         let files = [("topology.yaml", &*with(PAIR, &changes)), ("r.rules", &*policy)];
-        let judged = judge(&format!("reject-{action}"), &files);
+        let judged = judge(&format!("answers-{action}"), &files);
         assert_eq!(judged.verdicts(), expected, "{action}: {}", judged.text());
     }
 }

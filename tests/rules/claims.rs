@@ -20,12 +20,17 @@ fn a_claim_points_one_way_or_the_other_or_both() {
     }
 }
 
+/// That nothing gets from left to right but a flow.
+fn except(flow: &str) -> String {
+    format!(r#"isolated: {{ from: "zone:left", to: "zone:right", except: [ {{ {flow} }} ] }}"#)
+}
+
 const WEB: &str = "  rule web { allow from 10.1.0.10 to 10.2.0.10 service tcp/443 stateless }";
 const MORE: &str = "  rule more { allow from 10.1.0.10 to 10.2.0.10 service tcp/80 stateless }";
 
 #[test]
 fn an_excepted_flow_frees_its_service_and_nothing_else() {
-    let claim = r#"isolated: { from: "zone:left", to: "zone:right", except: [ { from: "node:a", to: "node:b", service: tcp/443 } ] }"#;
+    let claim = &except(r#"from: "node:a", to: "node:b", service: tcp/443"#);
     let free = pair("except-free", claim, WEB);
     assert_eq!(free.verdicts(), "apart=holds", "{}", free.text());
     assert!(free.claim("apart").summary.ends_with("apart from 1 excepted flow"));
@@ -39,7 +44,7 @@ fn an_excepted_flow_frees_its_service_and_nothing_else() {
 /// Nobody says where `b` is: perhaps the flow is excepted, so that nothing is certain either way (rule 4.4).
 #[test]
 fn what_is_perhaps_excepted_is_neither_free_nor_forbidden() {
-    let claim = r#"isolated: { from: "zone:left", to: "zone:right", except: [ { from: "node:a", to: "site:hq1", service: tcp/443 } ] }"#;
+    let claim = &except(r#"from: "node:a", to: "site:hq1", service: tcp/443"#);
     let judged = pair("except-perhaps", claim, WEB);
     assert_eq!(judged.verdicts(), "apart=undetermined", "{}", judged.text());
 }
@@ -48,10 +53,8 @@ fn what_is_perhaps_excepted_is_neither_free_nor_forbidden() {
 fn replies_are_free_only_if_the_exception_says_so() {
     let rules = "  rule back { allow from 10.2.0.10 to 10.1.0.10 service tcp/443 }";
     let of = |test: &str, replies: &str| {
-        let claim = format!(
-            r#"isolated: {{ from: "zone:left", to: "node:b", except: [ {{ from: "node:b", to: "node:a", service: tcp/443{replies} }} ] }}"#
-        );
-        pair(test, &claim, rules)
+        let flow = format!(r#"from: "node:b", to: "node:a", service: tcp/443{replies}"#);
+        pair(test, &except(&flow).replace("zone:right", "node:b"), rules)
     };
     let free = of("replies-free", ", replies: allowed");
     assert_ne!(free.claim("apart").verdict, Verdict::Violated, "{}", free.text());
@@ -96,7 +99,7 @@ fn what_could_not_leave_its_own_segment_makes_a_claim_vacuous() {
 
 #[test]
 fn an_exception_for_everything_makes_a_claim_vacuous() {
-    let claim = r#"isolated: { from: "zone:left", to: "zone:right", except: [ { from: "zone:left", to: "zone:right" } ] }"#;
+    let claim = &except(r#"from: "zone:left", to: "zone:right""#);
     let judged = pair("vacuous-except", claim, WEB);
     assert_eq!(judged.verdicts(), "apart=vacuous", "{}", judged.text());
 }

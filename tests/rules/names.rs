@@ -24,7 +24,8 @@ const DOUBTS: &[Doubt] = &[
         changes: &[
             (
                 "zone: left } } }\n",
-                "zone: left } } }\n  d: { role: host, interfaces: { one: { ipv4: 10.1.0.12/24 }, two: { ipv4: 10.2.0.12/24 } } }\n",
+                "zone: left } } }\n  d: { role: host, \
+                 interfaces: { one: { ipv4: 10.1.0.12/24 }, two: { ipv4: 10.2.0.12/24 } } }\n",
             ),
             (r#""r:l"]"#, r#""r:l", "d:one"]"#),
             (r#""r:r"]"#, r#""r:r", "d:two"]"#),

@@ -90,7 +90,9 @@ fn a_group_is_perhaps_heard_by_every_node_on_its_segment() {
 #[test]
 fn a_target_that_copies_is_no_absence() {
     let filter = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT DROP [0:0]\nCOMMIT\n";
-    let tee = "*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -j TEE --gateway 10.2.0.10\nCOMMIT\n";
+    let chains = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
+    let chains: String = chains.map(|name| format!(":{name} ACCEPT [0:0]\n")).concat();
+    let tee = format!("*mangle\n{chains}-A PREROUTING -j TEE --gateway 10.2.0.10\nCOMMIT\n");
     let of = |test: &str, dump: &str| {
         let config = "    config: { iptables: iptables.txt, nftables: none }\n";
         let topology = with(PAIR, &[("    policy: r.rules\n", config)]);

@@ -6,7 +6,8 @@ use super::*;
 /// A router on the left that may send anything to the right, at a site or not.
 fn router(test: &str, site: &str, claim: &str) -> Judged {
     let node = format!(
-        "  e: {{ role: router, {site}interfaces: {{ eth0: {{ ipv4: 10.1.0.2/24 }} }}, routes: [ {{ to: default, via: 10.1.0.1 }} ] }}\n"
+        "  e: {{ role: router, {site}interfaces: {{ eth0: {{ ipv4: 10.1.0.2/24 }} }}, \
+         routes: [ {{ to: default, via: 10.1.0.1 }} ] }}\n"
     );
     let changes = [
         ("zones:", "sites: { hq1: { jurisdiction: SE }, far1: { jurisdiction: NO } }\nzones:"),
