@@ -11,13 +11,13 @@ use crate::verdict::{Hop, Leg, Step};
 use std::net::IpAddr;
 
 /// Columns that the name of a place may take in the line of boxes.
-const NAME_MAX: usize = 26;
+const NAME_MAX: usize = 32;
 
 /// Columns that the name of a segment may take, which often holds those of its ends.
 const SEGMENT_MAX: usize = 40;
 
 /// Columns that the name of a segment may take on an arrow.
-const LINK_MAX: usize = 34;
+const LINK_MAX: usize = 36;
 
 /// Columns to the left of every row.
 const INDENT: usize = 3;
