@@ -11,15 +11,16 @@ use std::collections::BTreeSet;
 pub(super) fn questions(network: &Network, asked: Asked<'_>, witness: &Witness) -> Vec<Open> {
     let mut open = Vec::new();
     let from = &asked.absence.from;
+    let asks_where = asked.claim.statement.asks_where();
     let certain = places(network, &from.expr, Reading::Must);
     for journey in &witness.journeys {
         let Some(place) = stands_at(network, asked, journey) else { continue };
-        open.extend(question(network, place, &certain, &from.text));
+        open.extend(question(network, place, &certain, asks_where, &from.text));
         open.extend(trust(network, asked, place));
     }
     if let Some(last) = witness.journeys.last() {
         let certain = asked.absence.to.places(network, Reading::Must);
-        open.extend(question(network, last.arrives, &certain, &asked.absence.to.words()));
+        open.extend(question(network, last.arrives, &certain, asks_where, &asked.absence.to.words()));
     }
     open
 }
@@ -37,7 +38,13 @@ fn stands_at(network: &Network, asked: Asked<'_>, journey: &Journey) -> Option<P
 
 /// Why a place is only possibly selected: the node that it is, or nodes without a site at which it ends. Places that may not
 /// be there have questions of their own, and so have lines.
-fn question(network: &Network, place: Place, certain: &Places, selector: &str) -> Vec<Open> {
+fn question(
+    network: &Network,
+    place: Place,
+    certain: &Places,
+    asks_where: bool,
+    selector: &str,
+) -> Vec<Open> {
     if certain.contains(place) {
         return Vec::new();
     }
@@ -54,12 +61,12 @@ fn question(network: &Network, place: Place, certain: &Places, selector: &str) -
         let node = network.node(*id);
         let what = format!("whether {name} belongs to `{selector}`");
         // Without a site a node is anywhere; what else a selector asks is seen by `list`.
-        let (what, settle) = match node.site {
-            None => (
+        let (what, settle) = match node.site.is_none() && asks_where {
+            true => (
                 format!("{what}: nobody says where {} is", node.name),
                 format!("`site: …` on `{}`", node.name),
             ),
-            Some(_) => {
+            false => {
                 (what, "a selector that leaves no doubt: `isoaudit list` shows both readings".to_owned())
             }
         };
@@ -69,7 +76,7 @@ fn question(network: &Network, place: Place, certain: &Places, selector: &str) -
         let node = network.node(**id);
         node.role != Role::Internet && node.existence == Existence::Described
     };
-    let homeless = |id: &&NodeId| network.node(**id).site.is_none();
+    let homeless = |id: &&NodeId| asks_where && network.node(**id).site.is_none();
     match place {
         Place::Node(_) => ends.iter().filter(described).map(open).collect(),
         Place::Segment(_) => ends.iter().filter(described).filter(homeless).map(open).collect(),
