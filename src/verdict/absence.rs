@@ -55,6 +55,9 @@ pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, absences: &[Absence<'_>])
             Some(absence) if absence.honest => {
                 format!("what {} sends to itself never leaves it{}", absence.from.text, apart_from(absence))
             }
+            Some(absence) if absences.len() > 1 => {
+                format!("{}, nor the other way round", nothing_arrives(absence))
+            }
             Some(absence) => nothing_arrives(absence),
             None => String::new(),
         };

@@ -17,6 +17,9 @@ fn a_claim_points_one_way_or_the_other_or_both() {
         let claim = format!(r#"isolated: {{ from: "zone:left", to: "zone:right", direction: {direction} }}"#);
         let judged = pair(&format!("direction-{direction}"), &claim, back);
         assert_eq!(judged.claim("apart").verdict.word(), expected, "{direction}: {}", judged.text());
+        let closed = pair(&format!("direction-{direction}-closed"), &claim, "");
+        let summary = &closed.claim("apart").summary;
+        assert_eq!(summary.ends_with(", nor the other way round"), direction == "both", "{summary}");
     }
 }
 
