@@ -37,7 +37,7 @@ for name in "${names[@]}"; do
     if [ "$passed" = 1 ]; then
         echo "NOT NOTICED    $name"
         missed=1
-    elif tests=$(grep -o '^    [a-z_:]*$' <<<"$output" | sort -u | tr -d ' ' | paste -sd ' ') && [ -n "$tests" ]; then
+    elif tests=$(grep -o '^    [a-z0-9_:]*$' <<<"$output" | sort -u | tr -d ' ' | paste -sd ' ') && [ -n "$tests" ]; then
         echo "noticed        $name: $tests"
     else
         echo "does not build $name"
