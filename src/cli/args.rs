@@ -32,7 +32,8 @@ const TRACE_EXAMPLES: &str = "\
 A packet starts at a node that sends it by its own routes and filters; with a foreign source
 address, or --as adversary, at a node whose filters do not bind it; with --in, at a node that
 receives it from somebody on the segment of that interface. --after sends other packets first,
-so that connections are open.
+so that connections are open. Of a directory the one topology in it is taken or, if none is in
+it, the only one below it.
 
 Examples:
   isoaudit trace topology.yaml --from web1 --to db1 tcp/5432
@@ -41,9 +42,14 @@ Examples:
       --from internet --source 198.51.100.9 --sport 443 --to 10.1.0.20 tcp/40000 --flags ack";
 
 const LIST_EXAMPLES: &str = "\
+Of a directory the one topology in it is taken or, if none is in it, the only one below it.
+
 Examples:
   isoaudit list topology.yaml 'jurisdiction:CN and not zone:wan'
   isoaudit list topology.yaml 'ip:10.0.0.0/8' -f json";
+
+const RESOLVE_HELP: &str = "\
+Of a directory the one topology in it is taken or, if none is in it, the only one below it.";
 
 /// Decides whether networks are isolated from each other, over all packets and paths.
 #[derive(Debug, Parser)]
@@ -93,6 +99,7 @@ pub(crate) enum Command {
     #[command(after_help = LIST_EXAMPLES)]
     List(ListArgs),
     /// Write the description after includes, groups and defaults, as YAML
+    #[command(after_help = RESOLVE_HELP)]
     Resolve(ResolveArgs),
     /// Put policy files into the one layout; comments stay
     Fmt(FmtArgs),
@@ -167,7 +174,7 @@ pub(crate) struct CheckArgs {
 /// `trace`
 #[derive(Debug, Args)]
 pub(crate) struct TraceArgs {
-    /// The topology: a file, a directory, or - for standard input
+    /// The topology: a file, a directory that holds one, or - for standard input
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
     /// What the packet is: tcp/443, udp/53, icmp/echo-request, gre, proto/89
@@ -221,7 +228,7 @@ pub(crate) struct TraceArgs {
 /// `list`
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// The topology: a file, a directory, or - for standard input
+    /// The topology: a file, a directory that holds one, or - for standard input
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
     /// The selector, as in claims
@@ -236,7 +243,7 @@ pub(crate) struct ListArgs {
 /// `resolve`
 #[derive(Debug, Args)]
 pub(crate) struct ResolveArgs {
-    /// The topology: a file, a directory, or - for standard input
+    /// The topology: a file, a directory that holds one, or - for standard input
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
     #[command(flatten)]

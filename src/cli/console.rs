@@ -15,7 +15,7 @@ pub(crate) struct Console {
     pub(crate) out: Look,
     /// What standard error can show.
     pub(crate) err: Look,
-    /// Whether somebody watches standard error.
+    /// Whether somebody watches standard error, on a terminal that can erase a line.
     pub(crate) err_is_terminal: bool,
 }
 
@@ -36,7 +36,8 @@ impl Console {
             unicode: !global.ascii && unicode(&environment),
             detail: Detail::Normal,
         };
-        Console { out: look(out), err: look(err), err_is_terminal: err }
+        let is_dumb = environment.is_dumb();
+        Console { out: look(out), err: look(err), err_is_terminal: err && !is_dumb }
     }
 
     /// Writes to standard output. A reader who has seen enough, such as `head`, is no failure.
@@ -104,6 +105,11 @@ impl Environment {
             locale: set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")),
         }
     }
+
+    /// Whether the terminal understands no escape sequences.
+    fn is_dumb(&self) -> bool {
+        self.term.as_ref().is_some_and(|term| term == "dumb")
+    }
 }
 
 /// The flag wins, then `NO_COLOR`, then the two that force colours, then the terminal.
@@ -115,9 +121,8 @@ fn colour(choice: ColourChoice, environment: &Environment, is_terminal: bool) ->
         ColourChoice::Auto if environment.no_color.is_some() => false,
         ColourChoice::Auto if on(&environment.force_color) || on(&environment.clicolor_force) => true,
         ColourChoice::Auto => {
-            let dumb = environment.term.as_ref().is_some_and(|term| term == "dumb");
             let off = environment.clicolor.as_ref().is_some_and(|value| value == "0");
-            is_terminal && !dumb && !off
+            is_terminal && !environment.is_dumb() && !off
         }
     }
 }

@@ -34,8 +34,13 @@ impl Failure {
 
     /// The input is wrong in one way that no text shows.
     pub(crate) fn homeless(code: Code, message: impl Into<String>, help: impl Into<String>) -> Failure {
+        Failure::one(Diagnostic::homeless(code, message).help(help))
+    }
+
+    /// The input is wrong in this way, which no text shows.
+    pub(crate) fn one(diagnostic: Diagnostic) -> Failure {
         let mut diagnostics = Diagnostics::default();
-        diagnostics.push(Diagnostic::homeless(code, message).help(help));
+        diagnostics.push(diagnostic);
         Failure::input(diagnostics, SourceMap::default())
     }
 

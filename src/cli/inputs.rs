@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 /// Levels of directories that a search goes down.
 const DEPTH_MAX: usize = 32;
 
+/// Topologies that are named where one has to be chosen.
+const CHOICES_MAX: usize = 8;
+
 /// Files and directories that a search looks at.
 const ENTRIES_MAX: usize = 100_000;
 
@@ -70,10 +73,6 @@ enum Depth {
 /// # Errors
 /// One that is missing, or a directory without any.
 pub(crate) fn discover(paths: &[PathBuf], arguments: &SourceArgs) -> Result<Vec<Input>, Failure> {
-    find(paths, arguments, Depth::Below)
-}
-
-fn find(paths: &[PathBuf], arguments: &SourceArgs, depth: Depth) -> Result<Vec<Input>, Failure> {
     let mut found = Vec::new();
     let mut missing = Diagnostics::default();
     if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
@@ -83,8 +82,8 @@ fn find(paths: &[PathBuf], arguments: &SourceArgs, depth: Depth) -> Result<Vec<I
         if is_stdin(path) {
             found.push(standard_input(arguments)?);
         } else if path.is_dir() {
-            match topologies(path, depth) {
-                Ok(files) if files.is_empty() => missing.push(nothing_in(path, depth)),
+            match topologies(path, Depth::Below) {
+                Ok(files) if files.is_empty() => missing.push(nothing_in(path)),
                 Ok(files) => found.extend(files.iter().map(|file| Input::file(file, arguments.max_bytes))),
                 Err(wrong) => missing.push(wrong),
             }
@@ -97,20 +96,43 @@ fn find(paths: &[PathBuf], arguments: &SourceArgs, depth: Depth) -> Result<Vec<I
     if missing.is_empty() { Ok(found) } else { Err(Failure::input(missing, SourceMap::default())) }
 }
 
-/// The one topology that an argument names.
+/// The one topology that an argument names: a file, standard input, the only topology directly in a directory, or, if it
+/// has none, the only one below it. `command` is who asks.
 ///
 /// # Errors
-/// As [`discover`], and a directory with several directly in it.
-pub(crate) fn single(path: &Path, arguments: &SourceArgs) -> Result<Input, Failure> {
-    let mut found = find(&[path.to_owned()], arguments, Depth::Direct)?;
+/// As [`discover`], and a directory with several: whichever was meant, another would be an answer to another question.
+pub(crate) fn single(path: &Path, arguments: &SourceArgs, command: &str) -> Result<Input, Failure> {
+    let is_directory = !is_stdin(path) && path.is_dir();
+    let direct = if is_directory { topologies(path, Depth::Direct) } else { Ok(Vec::new()) };
+    let direct = direct.map_err(Failure::one)?;
+    let mut found: Vec<Input> = match direct.is_empty() {
+        true => discover(&[path.to_owned()], arguments)?,
+        false => direct.iter().map(|file| Input::file(file, arguments.max_bytes)).collect(),
+    };
     match (found.pop(), found.len()) {
         (Some(input), 0) => Ok(input),
-        (_, more) => {
-            let message =
-                format!("`{}` holds {} topologies, and this command takes one", path.display(), more + 1);
-            Err(Failure::homeless(Code::NoInput, message, "name the file"))
+        (last, _) => {
+            found.extend(last);
+            Err(several(path, &found, command))
         }
     }
+}
+
+/// A directory with several topologies, where a command takes one.
+fn several(path: &Path, found: &[Input], command: &str) -> Failure {
+    let names: Vec<&str> = found.iter().take(CHOICES_MAX).map(|input| input.name.as_str()).collect();
+    let more = match found.len() - names.len() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let message = format!(
+        "`{}` holds {} topologies, and `{command}` takes one: {}{more}",
+        path.display(),
+        found.len(),
+        names.join(", ")
+    );
+    let first = names.first().copied().unwrap_or_default();
+    Failure::homeless(Code::NoInput, message, format!("name one of them: isoaudit {command} {first} ..."))
 }
 
 fn is_stdin(path: &Path) -> bool {
@@ -178,15 +200,12 @@ fn topologies(directory: &Path, depth: Depth) -> Result<Vec<PathBuf>, Diagnostic
     Ok(files)
 }
 
-fn nothing_in(path: &Path, depth: Depth) -> Diagnostic {
-    let (place, way) = match depth {
-        Depth::Direct => ("directly in it", "name the file"),
-        Depth::Below => ("in it and below it", "name a file of another name by itself"),
-    };
+fn nothing_in(path: &Path) -> Diagnostic {
     let message = format!("no topology in the directory `{}`", path.display());
-    Diagnostic::homeless(Code::NoInput, message).help(format!(
-        "looked for topology.yaml, topology.yml, *.isoaudit.yaml and *.isoaudit.yml {place}; {way}"
-    ))
+    Diagnostic::homeless(Code::NoInput, message).help(
+        "looked for topology.yaml, topology.yml, *.isoaudit.yaml and *.isoaudit.yml in it and below it; name a file of \
+         another name by itself",
+    )
 }
 
 fn too_large(path: &Path, what: &str) -> Diagnostic {

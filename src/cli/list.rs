@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &ListArgs, console: &Console) -> Outcome {
 }
 
 fn listing(arguments: &ListArgs, sources: &mut SourceMap) -> Result<Listing, Failure> {
-    let input = single(&arguments.input, &arguments.source)?;
+    let input = single(&arguments.input, &arguments.source, "list")?;
     let read = pipeline::read(sources, &input, &ReadOptions::default());
     let Description { network, .. } = read.map_err(|wrong| Failure::input(wrong, std::mem::take(sources)))?;
     let text = arguments.selector.as_str();

@@ -11,7 +11,7 @@ use isoaudit::source::SourceMap;
 
 /// Writes YAML to standard output.
 pub(super) fn run(arguments: &ResolveArgs, console: &Console) -> Outcome {
-    let input = single(&arguments.input, &arguments.source)?;
+    let input = single(&arguments.input, &arguments.source, "resolve")?;
     let mut sources = SourceMap::default();
     match pipeline::resolved(&mut sources, &input) {
         Ok(text) => console.print(&text).map(|()| Exit::Fine),

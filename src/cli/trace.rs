@@ -36,7 +36,7 @@ fn trace(arguments: &TraceArgs, sources: &mut SourceMap) -> Result<Trace, Failur
         packets.push(Words::read(text).map_err(|error| usage(&format!("--after '{text}': {error}")))?);
     }
     packets.push(Words::of(arguments));
-    let input = single(&arguments.input, &arguments.description)?;
+    let input = single(&arguments.input, &arguments.description, "trace")?;
     let read = pipeline::read(sources, &input, &ReadOptions { as_of: arguments.as_of });
     let Description { network, .. } = read.map_err(|wrong| Failure::input(wrong, std::mem::take(sources)))?;
     let mut wrong = Diagnostics::default();
@@ -112,6 +112,7 @@ fn told(network: &Network, start: &Start, branch: &Branch, sure: &[Branch]) -> W
     };
     let leg = Leg {
         sender,
+        channel: None,
         origin: describe::place_name(network, origin),
         spoofed: is_spoofed(network, start),
         packet: start.packet,

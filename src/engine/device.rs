@@ -94,13 +94,16 @@ impl Run<'_, '_> {
     pub(super) fn process(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set, again: bool) {
         let node = self.network.interface(receiver).node;
         let spec = self.network.node(node);
-        // A node of the adversary can do everything anyway.
-        if self.query.footholds.nodes[node.index()] || !self.exists(spec.existence) {
+        if !self.exists(spec.existence) {
             return;
         }
         let packets = self.usable(view, receiver, packets);
         if packets.is_empty() {
             return;
+        }
+        // A node of the adversary takes everything, and can do everything anyway.
+        if self.query.footholds.nodes[node.index()] {
+            return self.deliver(view, node, packets, receiver, false, None);
         }
         if spec.role == Role::Internet || spec.existence != Existence::Described {
             return self.beyond(view, node, receiver, packets);
@@ -236,10 +239,12 @@ impl Run<'_, '_> {
         let group = group_at(view, batch.receiver);
         let (flooded, mut away) = view.part(away, group);
         let spec = self.network.node(batch.node);
+        let mut groups = Set::EMPTY;
         if self.query.reading == Reading::May {
             local = view.space.union(local, flooded);
             if spec.multicast_forwarding.holds(Reading::May) {
                 away = view.space.union(away, flooded);
+                groups = view.space.intersect(flooded, view.compiled.common.multicast);
             }
         }
         let input = view.stage(batch.node, &spec.input, Some(batch.receiver), None);
@@ -267,6 +272,16 @@ impl Run<'_, '_> {
         }
         causes.in_passing(batch.look, away);
         self.forward(view, batch, away);
+        // The ways of groups are in a table of their own, which nobody described.
+        let groups = self.forwardable(view, batch.node, groups);
+        self.spread(view, batch, groups);
+    }
+
+    /// Sends packets on through every interface.
+    fn spread(&mut self, view: &mut View<'_>, batch: &Batch, packets: Set) {
+        for interface in &self.network.node(batch.node).interfaces {
+            self.send(view, batch, packets, *interface, None);
+        }
     }
 
     fn local(&mut self, view: &mut View<'_>, batch: &Batch, delivered: Set, input: &Accept) {
@@ -324,9 +339,7 @@ impl Run<'_, '_> {
             && self.query.reading == Reading::May
             && !self.network.assumes(Assumption::FixedRoutes);
         if learned {
-            for interface in &self.network.node(batch.node).interfaces {
-                self.send(view, batch, packets, *interface, None);
-            }
+            self.spread(view, batch, packets);
         }
     }
 

@@ -23,8 +23,8 @@ pub use assumption::Assumption;
 pub use filter::{Action, Chain, Filter, Hook, Match, Rule, Stage, State, Test};
 pub use id::{FilterId, InterfaceId, NodeId, SegmentId, SiteId, TunnelId, UnknownId, VlanId, VrfId, ZoneId};
 pub use network::{
-    Address, Antispoof, Existence, Interface, Join, Kind, LedgerEntry, Network, Node, Role, Segment, Site,
-    Transit, Unknown, Vlan, Vrf, Zone,
+    Address, Antispoof, Existence, Interface, Join, Kind, LedgerEntry, Line, Network, Node, Role, Segment,
+    Site, Transit, Unknown, Vlan, Vrf, Zone,
 };
 pub use route::{Lookup, LookupRule, NextHop, Route, RouteAction, Table};
 pub use service::Service;

@@ -402,6 +402,15 @@ pub enum Transit {
     Unknown(Vec<Spanned<String>>, UnknownId),
 }
 
+/// A link that crosses countries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Where it is written.
+    pub span: Span,
+    /// The interfaces at its ends.
+    pub ends: Vec<InterfaceId>,
+}
+
 /// A broadcast domain.
 #[derive(Debug, Clone)]
 pub struct Segment {
@@ -415,6 +424,8 @@ pub struct Segment {
     pub ports: Vec<InterfaceId>,
     /// Countries that its lines cross.
     pub transit: Transit,
+    /// The lines among its links that cross a country, in order.
+    pub lines: Vec<Line>,
     /// Its VLAN.
     pub vlan: Option<VlanId>,
     /// Whether it is there; tunnels are possible only.

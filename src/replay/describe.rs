@@ -71,6 +71,9 @@ fn tell_hop(network: &Network, hop: &Hop, next: Option<InterfaceId>, changed: Op
                 let told = plain("arrive", tell_put(network, &receivers, *reason));
                 Some(Told { uncertain: decision.uncertain(), ..told })
             }
+            (Decision::Local, _) if !is_own(network, hop) => {
+                Some(plain("route", format!("it may listen to the group {}", hop.packet.dst)))
+            }
             _ => tell_decision(network, hop.place, decision),
         })
         .collect();
@@ -85,6 +88,14 @@ fn tell_hop(network: &Network, hop: &Hop, next: Option<InterfaceId>, changed: Op
         outgoing: hop.outgoing.map(short),
         steps,
         changed,
+    }
+}
+
+/// Whether the destination of a packet is an address of the node where it is.
+fn is_own(network: &Network, hop: &Hop) -> bool {
+    match hop.place {
+        Place::Node(id) => network.own_addresses(id).any(|address| address == hop.packet.dst),
+        Place::Segment(_) => false,
     }
 }
 
@@ -128,6 +139,10 @@ pub fn tell_decision(network: &Network, place: Place, decision: &Decision) -> Op
         Decision::Routed { found, hop } => tell_route(network, place, found, *hop),
         Decision::Announced(id) => {
             doubtful(network, "route", "a route announced later may send it here", *id)
+        }
+        Decision::GroupRouted(id) => {
+            let text = "may go on to the members of the group, wherever they are";
+            Told { span: id.and_then(|id| network.unknown(id).span), ..plain("route", text) }
         }
         Decision::SourceRouted(id) => {
             let text = "may go on to any destination by source routing";

@@ -11,7 +11,7 @@ use super::put::{Landing, Put, Reason, flood, put};
 use super::reflect::{Answer, answers};
 use super::state::Tables;
 use super::step::{Exit, Reception, Timing, Way, receive};
-use super::trail::Place;
+use super::trail::{End, Place};
 use super::translate::Values;
 use super::view::View;
 use super::walk::attachments;
@@ -234,6 +234,7 @@ impl<'a> Colour<'a> {
             }
         }
         match receive(self.view, tables, Timing::Free, interface, &packet) {
+            Reception::Ignored(End::Taken(_)) => self.delivered[node.index()][number] = true,
             Reception::Ignored(_) => {}
             Reception::Handled(ways) => self.leave(node, number, ways, tables),
             Reception::Possible(_) => {

@@ -487,13 +487,38 @@ fn forward_on(
             ways.push(finish(view, &Sight { packet: &packet, ..*sight }, through.course, progress, exit));
         }
     }
-    let Some(unknown) = node.dynamic_routes else { return };
-    if !view.is_may() || view.network.assumes(Assumption::FixedRoutes) {
-        return;
+    if is_group_everywhere(sight.packet.dst) {
+        // The ways of groups are in a table of their own, which nobody described.
+        let why = Decision::GroupRouted(node.multicast_forwarding.unknown());
+        spread(view, sight, through, &progress, &why, ways);
     }
+    if let Some(unknown) = node.dynamic_routes
+        && view.is_may()
+        && !view.network.assumes(Assumption::FixedRoutes)
+    {
+        spread(view, sight, through, &progress, &Decision::Announced(unknown), ways);
+    }
+}
+
+/// Whether an address is a group on every segment.
+fn is_group_everywhere(address: IpAddr) -> bool {
+    address.is_multicast() || address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST)
+}
+
+/// Goes out by every interface, for the same reason.
+fn spread(
+    view: &View<'_>,
+    sight: &Sight<'_>,
+    through: Through<'_>,
+    progress: &Progress,
+    why: &Decision,
+    ways: &mut Vec<Way>,
+) {
+    let node = view.network.node(sight.node);
     for out in node.interfaces.iter().copied() {
         let mut progress = progress.clone();
-        progress.note(Decision::Announced(unknown));
+        progress.note(why.clone());
+        let stages: &[(Stage, &[Hook])] = &[(Stage::Forward, &node.forward)];
         for (packet, progress) in go_out(view, sight, through, progress, stages, out, ways) {
             let exit = Exit::Spread { out };
             ways.push(finish(view, &Sight { packet: &packet, ..*sight }, through.course, progress, exit));

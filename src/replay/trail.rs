@@ -67,6 +67,8 @@ pub enum Decision {
     },
     /// It leaves by a route that somebody may announce.
     Announced(UnknownId),
+    /// It is for a group, and leaves by a way that only the tables for groups know.
+    GroupRouted(Option<UnknownId>),
     /// It names its own way, and the node may honour that.
     SourceRouted(Option<UnknownId>),
     /// It is put on a segment; these are the interfaces that get it, and why.
@@ -98,7 +100,7 @@ impl Decision {
             }
             Decision::Routed { found, .. } => found.uncertain.clone(),
             Decision::Announced(id) | Decision::Joined(id) | Decision::Undescribed(id) => vec![*id],
-            Decision::SourceRouted(id) => id.iter().copied().collect(),
+            Decision::GroupRouted(id) | Decision::SourceRouted(id) => id.iter().copied().collect(),
             Decision::Injected
             | Decision::Unfiltered { .. }
             | Decision::Connection(_)
@@ -200,8 +202,9 @@ impl Branch {
             Place::Segment(_) => true,
             Place::Node(_) => false,
         });
-        let node = if let End::Delivered(node) = self.end { Some(Place::Node(node)) } else { None };
-        segments.chain(node)
+        // A node that the adversary has takes everything.
+        let node = if let End::Delivered(node) | End::Taken(node) = self.end { Some(node) } else { None };
+        segments.chain(node.map(Place::Node))
     }
 
     /// The unknowns that this way hangs on, each once, in order.

@@ -103,16 +103,34 @@ pub fn columns(text: &str) -> usize {
     text.width()
 }
 
-/// The text in at most `max` columns: if it is longer, its middle is replaced by `mark`.
+/// The text in at most `max` columns: if it is longer, its middle is replaced by `mark`, whole words if it has some.
 pub fn elide<'a>(text: &'a str, max: usize, mark: &str) -> Cow<'a, str> {
     if columns(text) <= max {
         return Cow::Borrowed(text);
+    }
+    if let Some(short) = elide_words(text, max, mark) {
+        return Cow::Owned(short);
     }
     let room = max.saturating_sub(columns(mark));
     let tail_room = room / 2;
     let head = take_columns(text.chars(), room - tail_room);
     let tail: String = take_columns(text.chars().rev(), tail_room).chars().rev().collect();
     Cow::Owned(format!("{head}{mark}{tail}"))
+}
+
+/// The first and the last words of a text around a mark, if at least one of each fits. The last ones, which tell names
+/// apart, get two thirds of the room.
+fn elide_words(text: &str, max: usize, mark: &str) -> Option<String> {
+    let words: Vec<&str> = text.split(' ').collect();
+    let room = max.checked_sub(columns(mark) + 2)?;
+    let tail = most((0..words.len()).rev().map(|from| words[from..].join(" ")), room * 2 / 3)?;
+    let head = most((1..=words.len()).map(|to| words[..to].join(" ")), room - columns(&tail))?;
+    Some(format!("{head} {mark} {tail}"))
+}
+
+/// The last of growing texts that fits in `max` columns.
+fn most(growing: impl Iterator<Item = String>, max: usize) -> Option<String> {
+    growing.take_while(|text| columns(text) <= max).last()
 }
 
 /// The text in at most `max` columns: if it is longer, its beginning is replaced by `mark`. For paths, whose
@@ -196,6 +214,10 @@ mod tests {
         assert_eq!(elide("firewall-frankfurt-1", 11, "…"), "firew…urt-1");
         assert_eq!(elide("防火墙防火墙", 7, "…"), "防…墙");
         assert_eq!(elide("short", 5, "…"), "short");
+        let wrapper = "anyone who can wrap packets for tunnel gui-sin";
+        assert_eq!(elide(wrapper, 26, "…"), "anyone … tunnel gui-sin");
+        assert_eq!(elide("vlan app (110) at sto1-sw0", 24, "…"), "vlan app … at sto1-sw0");
+        assert_eq!(elide("a-very-long-name of-two-words", 12, "…"), "a-very…words");
         assert_eq!(elide("abcdef", 0, "…"), "…");
         assert_eq!(elide_left("policies/deep/fw.rules:7", 12, "…"), "…/fw.rules:7");
     }

@@ -18,7 +18,7 @@
 //! let sent = space.intersect(inside, tcp);
 //! let sent = space.intersect(sent, web);
 //! let first = space.sample(sent).ok_or("empty")?;
-//! assert_eq!(first.to_string(), "10.0.0.0 → 0.0.0.0 tcp/80 from port 0 [no flags]");
+//! assert_eq!(first.to_string(), "10.0.0.1 → 0.0.0.1 tcp/80 from port 0 [no flags]");
 //! let v6 = space.family(Family::V6);
 //! assert_eq!(space.intersect(sent, v6), Set::EMPTY);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

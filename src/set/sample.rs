@@ -5,7 +5,7 @@ use super::level::{
     BOTTOM, DPORT, DST, FAMILY, FLAGS, FRAGMENT, Field, ICMP_CODE, ICMP_TYPE, Level, PROTO, SPORT, SRC, Side,
     max,
 };
-use super::node::TERMINALS;
+use super::node::{Edge, TERMINALS};
 use super::project::Known;
 use super::space::Space;
 use crate::header::{Family, Fragment, Packet, address_from_number, address_number, proto};
@@ -60,8 +60,9 @@ impl Space {
 
     /// The smallest well-formed packet of a set in the order family, source, destination, protocol,
     /// destination port, source port, ICMP type, code, flags, fragment; the same whatever was made before
-    /// it. `None` if the set has no well-formed packet: a set that was never intersected with
-    /// [`Space::well_formed`] may have others.
+    /// it. But where an address may be that of a network, a multiple of four, it takes the next that is not, if
+    /// there is one: a usual host. `None` if the set has no well-formed packet: a set that was never
+    /// intersected with [`Space::well_formed`] may have others.
     pub fn sample(&mut self, set: Set) -> Option<Packet> {
         let real = self.well_formed();
         let real = self.intersect(set, real);
@@ -70,15 +71,17 @@ impl Space {
         }
         let mut least = [0; BOTTOM as usize];
         let mut id = real.0;
+        let mut next = FAMILY;
         while id >= TERMINALS {
             let (level, edges) = self.node(id);
-            // Neighbouring edges differ, so the first or the second is not empty.
-            let position = usize::from(edges[0].child() == Set::EMPTY.0);
-            if position == 1 {
-                least[usize::from(level)] = edges[0].end() + 1;
-            }
-            id = edges[position].child();
+            // Levels that are skipped take any value.
+            (next..level).for_each(|free| least[usize::from(free)] = usual(&least, free, 0, max(free)));
+            next = level + 1;
+            let (value, child) = pick(&least, level, edges)?;
+            least[usize::from(level)] = value;
+            id = child;
         }
+        (next..BOTTOM).for_each(|free| least[usize::from(free)] = usual(&least, free, 0, max(free)));
         Some(packet(&least))
     }
 
@@ -137,6 +140,28 @@ impl Space {
         }
         seen.len()
     }
+}
+
+/// The value that a sample takes at a level, and the node behind it: the smallest, but of the last limb of an address rather
+/// one at which no network begins.
+fn pick(above: &Values, level: Level, edges: &[Edge]) -> Option<(u16, u32)> {
+    let firsts = std::iter::once(0).chain(edges.iter().map(|edge| edge.end().saturating_add(1)));
+    let full = || firsts.clone().zip(edges).filter(|(_, edge)| edge.child() != Set::EMPTY.0);
+    let taken = |(first, edge): (u16, &Edge)| (usual(above, level, first, edge.end()), edge.child());
+    let may_be_network = |value: u16| is_last_limb(above, level) && value.is_multiple_of(4);
+    full().map(taken).find(|(value, _)| !may_be_network(*value)).or_else(|| full().map(taken).next())
+}
+
+/// Of a range of values at a level the one that a sample takes: the first, but of the last limb of an address rather the
+/// second where a network may begin at the first.
+fn usual(above: &Values, level: Level, first: u16, last: u16) -> u16 {
+    if is_last_limb(above, level) && first.is_multiple_of(4) && first < last { first + 1 } else { first }
+}
+
+/// Whether a level is the least significant limb of an address, by the family above it.
+fn is_last_limb(above: &Values, level: Level) -> bool {
+    let family = if above[usize::from(FAMILY)] == 0 { Family::V4 } else { Family::V6 };
+    [SRC, DST].iter().any(|side| level == side + family.bits() / 16 - 1)
 }
 
 /// The 16-bit limbs of an address, most significant first.

@@ -3,7 +3,7 @@
 //! *May* is asked first; empty is proof. Then *must*, first with the adversary's own addresses and described hosts only,
 //! because such a path convinces more. Between the two a claim is undetermined.
 
-use super::evidence::{self, Evidence};
+use super::evidence::{self, Asked, Evidence};
 use super::judge::{Judge, Ruling};
 use super::lower::Absence;
 use super::{Finding, Note, Open, Verdict, proof, trust, vacuity};
@@ -46,16 +46,19 @@ pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, absences: &[Absence<'_>])
     } else if let Some((absence, ..)) = possible.first() {
         ruling.verdict = Some(Verdict::Undetermined);
         ruling.summary = sentence(absence, "may");
-        for (_, query, answer) in &possible {
-            doubts(judge, claim, query, answer, &mut ruling);
+        for (absence, query, answer) in &possible {
+            doubts(judge, Asked { claim, absence, query }, answer, &mut ruling);
         }
     } else if ruling.verdict.is_none() {
         ruling.verdict = Some(Verdict::Holds);
         ruling.summary = match absences.first() {
             Some(absence) if absence.honest => {
-                format!("what {} sends to itself never leaves it", absence.from.text)
+                format!("what {} sends to itself never leaves it{}", absence.from.text, apart_from(absence))
             }
-            Some(absence) => format!("nothing from {} arrives at {}", absence.from.text, absence.to.words()),
+            Some(absence) if absences.len() > 1 => {
+                format!("{}, nor the other way round", nothing_arrives(absence))
+            }
+            Some(absence) => nothing_arrives(absence),
             None => String::new(),
         };
     }
@@ -69,6 +72,22 @@ fn sentence(absence: &Absence<'_>, verb: &str) -> String {
         (true, _) => format!("packets between places of {from} {verb} leave it"),
         (false, true) => format!("{from} {verb} reach {to}"),
         (false, false) => format!("{from} {verb} reach {to} without passing a door of `via`"),
+    }
+}
+
+/// What an absence that holds comes to.
+fn nothing_arrives(absence: &Absence<'_>) -> String {
+    let (from, to) = (&absence.from.text, absence.to.words());
+    let doors = if absence.cut.is_empty() { "" } else { " without passing a door of `via`" };
+    format!("nothing from {from} arrives at {to}{doors}{}", apart_from(absence))
+}
+
+/// ", apart from 2 excepted flows", or nothing.
+fn apart_from(absence: &Absence<'_>) -> String {
+    match absence.except.len() {
+        0 => String::new(),
+        1 => ", apart from 1 excepted flow".to_owned(),
+        count => format!(", apart from {count} excepted flows"),
     }
 }
 
@@ -92,11 +111,8 @@ fn settle_absence(
     if !conditional.is_empty() {
         if ruling.verdict != Some(Verdict::Vacuous) {
             ruling.verdict = Some(Verdict::Undetermined);
-            ruling.summary = format!(
-                "nothing from {} arrives at {}, if devices that it can reach stay trusted",
-                absence.from.text,
-                absence.to.words()
-            );
+            ruling.summary =
+                format!("{}, if devices that it can reach stay trusted", nothing_arrives(absence));
         }
         ruling.open.extend(conditional);
         return;
@@ -121,7 +137,8 @@ fn violations(judge: &Judge<'_>, claim: &Claim, absence: &Absence<'_>, ruling: &
             }
             return found;
         };
-        match evidence::of_violation(judge, claim, &query, witness) {
+        let asked = Asked { claim, absence, query: &query };
+        match evidence::of_violation(judge, asked, witness) {
             Evidence::Confirmed { finding, blame } => {
                 found = true;
                 push_distinct(&mut ruling.findings, *finding);
@@ -154,15 +171,30 @@ pub(super) fn stop_words(stop: Stop) -> (String, &'static str) {
     }
 }
 
+/// A possible path, and what keeps it from being certain.
+type Doubt = (Option<Finding>, Vec<Open>);
+
+/// A possible path of the adversary's own addresses and described hosts, if there is one that is as plain as `any`: it
+/// convinces more.
+fn convincing_doubt(judge: &Judge<'_>, asked: Asked<'_>, any: &Doubt) -> Option<Doubt> {
+    let query = Query { own_sources: true, honest_segments: Vec::new(), ..asked.query.clone() };
+    let answer = solve(&judge.compiled, &query, judge.options.limits);
+    let (finding, open) = evidence::of_doubt(judge, Asked { query: &query, ..asked }, &answer.witness?);
+    let legs = |finding: &Option<Finding>| finding.as_ref().map_or(usize::MAX, |one| one.legs.len());
+    let plain = legs(&finding) <= legs(&any.0) && open.len() <= any.1.len();
+    (finding.is_some() && plain).then_some((finding, open))
+}
+
 /// What keeps a possible path from being certain.
-fn doubts(judge: &Judge<'_>, claim: &Claim, query: &Query, answer: &Answer, ruling: &mut Ruling) {
+fn doubts(judge: &Judge<'_>, asked: Asked<'_>, answer: &Answer, ruling: &mut Ruling) {
     if let Some(stop) = answer.stop {
         let (what, option) = stop_words(stop);
         ruling.limits.push(what.clone());
         ruling.open.push(Open { what, span: None, settle: format!("raise {option}") });
     }
     if let Some(witness) = &answer.witness {
-        let (finding, open) = evidence::of_doubt(judge, claim, query, witness);
+        let any = evidence::of_doubt(judge, asked, witness);
+        let (finding, open) = convincing_doubt(judge, asked, &any).unwrap_or(any);
         ruling.findings.extend(finding);
         ruling.open.extend(open);
     }

@@ -5,7 +5,7 @@ use super::{Note, Remedy, presence};
 use crate::claim::{Claim, Statement};
 use crate::engine::{Cut, Place, Query, RuleRef, Witness, rule_size};
 use crate::header::Packet;
-use crate::model::{Action, InterfaceId, Network, NodeId, Test};
+use crate::model::{Action, InterfaceId, Network, NodeId, SegmentId, Test};
 use crate::replay::filter::{Decider, Ruling};
 use crate::replay::{self, Branch, Decision};
 use crate::source::Span;
@@ -120,8 +120,12 @@ fn rule_name(network: &Network, place: RuleRef) -> String {
     let filter = network.filter(place.filter);
     let chain = &filter.chains[place.chain];
     match chain.rules.get(place.rule) {
+        // A rule that has only a number needs its chain beside it.
+        Some(rule) if rule.name.bytes().all(|b| b.is_ascii_digit()) => {
+            format!("rule {} of chain {} ({})", rule.name, chain.name, filter.name)
+        }
         Some(rule) => format!("rule {} of {}", rule.name, filter.name),
-        None => format!("the default of {}", filter.name),
+        None => format!("the default of {} ({})", chain.name, filter.name),
     }
 }
 
@@ -158,8 +162,25 @@ pub(super) fn remedies(judge: &Judge<'_>, blamed: &Blame, packet: &Packet) -> Ve
             let text = format!("give {} a policy with a default that denies", network.node(id).name);
             vec![Remedy { text, span: blamed.span(network), breaks: Vec::new(), checked: false }]
         }
-        Blame::Standing(_) => Vec::new(),
+        Blame::Standing(Place::Segment(id)) => off_the_line(network, id),
+        Blame::Standing(Place::Node(_)) => Vec::new(),
     }
+}
+
+/// The ports at either end of the only line that carries a VLAN abroad, which could leave it out. The network would have other
+/// segments then, so nothing is asked again.
+fn off_the_line(network: &Network, id: SegmentId) -> Vec<Remedy> {
+    let segment = network.segment(id);
+    let ([line], Some(vlan)) = (segment.lines.as_slice(), segment.vlan) else { return Vec::new() };
+    let vlan = &network.vlans[vlan.index()].name;
+    let ports = line.ends.iter().filter(|end| segment.ports.contains(end));
+    let remedy = |end: &InterfaceId| Remedy {
+        text: format!("take vlan {vlan} off {}", network.interface_name(*end)),
+        span: Some(network.interface(*end).span),
+        breaks: Vec::new(),
+        checked: false,
+    };
+    ports.map(remedy).collect()
 }
 
 /// `reachable` claims that hold now and would not hold any more.

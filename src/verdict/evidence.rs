@@ -1,6 +1,7 @@
 //! From a witness of the engine to a finding: replayed by the second interpreter, hop by hop, or not told at all.
 
 use super::judge::Judge;
+use super::lower::Absence;
 use super::schedule::{question, sends};
 use super::{Finding, Leg, Note, Open, blame, telling};
 use crate::claim::Claim;
@@ -11,6 +12,17 @@ use crate::replay::{self, Branch, Walked};
 use std::collections::BTreeSet;
 
 pub(super) use blame::Blame;
+
+/// The question behind a witness.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The claim.
+    pub(super) claim: &'a Claim,
+    /// The part of it that is asked about.
+    pub(super) absence: &'a Absence<'a>,
+    /// The question as the engine got it.
+    pub(super) query: &'a Query,
+}
 
 /// What became of a witness.
 pub(super) enum Evidence {
@@ -26,15 +38,15 @@ pub(super) enum Evidence {
 }
 
 /// Replays a witness of *must* and makes a finding of it.
-pub(super) fn of_violation(judge: &Judge<'_>, claim: &Claim, query: &Query, witness: &Witness) -> Evidence {
-    let Some(last) = witness.journeys.last() else { return Evidence::Refuted(disagreement(claim)) };
-    let walked = replay(judge, query, witness, Reading::Must);
+pub(super) fn of_violation(judge: &Judge<'_>, asked: Asked<'_>, witness: &Witness) -> Evidence {
+    let Some(last) = witness.journeys.last() else { return Evidence::Refuted(disagreement(asked.claim)) };
+    let walked = replay(judge, asked.query, witness, Reading::Must);
     if !walked.confirms(replay_place(last.arrives)) {
-        return Evidence::Refuted(disagreement(claim));
+        return Evidence::Refuted(disagreement(asked.claim));
     }
     let ways: Vec<&Branch> = chosen_ways(&walked, last.arrives);
     let blamed = blame::of(judge, witness, &ways);
-    let mut finding = finding(judge, claim, query, witness, &ways, &blamed);
+    let mut finding = finding(judge, asked, witness, &ways, &blamed);
     let passing = blame::passing(judge.network, &blamed, &ways);
     let packet = passing.and_then(|leg| witness.journeys.get(leg)).map_or(&last.packet, |one| &one.packet);
     finding.remedies = blame::remedies(judge, &blamed, packet);
@@ -45,25 +57,26 @@ pub(super) fn of_violation(judge: &Judge<'_>, claim: &Claim, query: &Query, witn
 /// Replays a witness of *may*, and names what keeps it from being certain.
 pub(super) fn of_doubt(
     judge: &Judge<'_>,
-    claim: &Claim,
-    query: &Query,
+    asked: Asked<'_>,
     witness: &Witness,
 ) -> (Option<Finding>, Vec<Open>) {
     let network = judge.network;
-    let walked = replay(judge, query, witness, Reading::May);
+    let walked = replay(judge, asked.query, witness, Reading::May);
     let Some(last) = witness.journeys.last() else { return (None, Vec::new()) };
     let ways = chosen_ways(&walked, last.arrives);
     let mut unknowns: BTreeSet<UnknownId> = ways.iter().flat_map(|way| way.uncertain()).collect();
-    unknowns.extend(uncertain_places(network, &ways, claim.statement.asks_where()));
+    unknowns.extend(uncertain_places(network, &ways, asked.claim.statement.asks_where()));
     let mut open: Vec<Open> = unknowns.into_iter().map(|id| open_question(network, id)).collect();
     open.extend(witness.journeys.iter().filter_map(|journey| approximation(network, journey)));
     open.extend(unknown_kinds(network, witness));
     open.extend(related(network, &ways));
+    open.extend(groups(network, last.arrives, &ways));
+    open.extend(super::belonging::questions(network, asked, witness));
     if !walked.confirms(replay_place(last.arrives)) {
         return (None, open);
     }
     let blamed = blame::of(judge, witness, &ways);
-    (Some(finding(judge, claim, query, witness, &ways, &blamed)), open)
+    (Some(finding(judge, asked, witness, &ways, &blamed)), open)
 }
 
 fn replay(judge: &Judge<'_>, query: &Query, witness: &Witness, reading: Reading) -> Walked {
@@ -85,8 +98,7 @@ fn chosen_ways(walked: &Walked, arrives: Place) -> Vec<&Branch> {
 
 fn finding(
     judge: &Judge<'_>,
-    claim: &Claim,
-    query: &Query,
+    asked: Asked<'_>,
     witness: &Witness,
     ways: &[&Branch],
     blamed: &Blame,
@@ -96,11 +108,11 @@ fn finding(
         .journeys
         .iter()
         .zip(ways)
-        .map(|(journey, way)| telling::leg(network, query, journey, way, blamed.span(network)))
+        .map(|(journey, way)| telling::leg(network, asked, journey, way, blamed.span(network)))
         .collect();
     let choices = telling::choices(network, ways);
     Finding {
-        fingerprint: fingerprint(claim, &legs, &[]),
+        fingerprint: fingerprint(asked.claim, &legs, &[]),
         cause: blamed.note(network),
         looked_closed: None,
         remedies: Vec::new(),
@@ -181,11 +193,19 @@ fn unknown_kinds(network: &Network, witness: &Witness) -> Vec<Open> {
 pub(super) fn unknown_kind(network: &Network, id: NodeId) -> Option<Open> {
     let node = network.node(id);
     let is_known = node.kind == Kind::Linux || node.role == Role::Internet;
-    (!is_known && node.existence == Existence::Described).then(|| Open {
-        what: format!("what {} does with packets: nothing is known of its `kind`", node.name),
-        span: Some(node.span),
-        settle: format!("`kind: linux` on `{}`, if that is what it runs", node.name),
-    })
+    if is_known || node.existence != Existence::Described {
+        return None;
+    }
+    // The question of the network, which knows the word that is not understood.
+    let asked = node.source_routing.unknown().or(node.multicast_forwarding.unknown());
+    Some(asked.map_or_else(
+        || Open {
+            what: format!("what {} does with packets: nothing is known of its `kind`", node.name),
+            span: Some(node.span),
+            settle: format!("`kind: linux` on `{}`, if that is what it runs", node.name),
+        },
+        |id| open_question(network, id),
+    ))
 }
 
 /// Rules on the way that let an error pass because it may be about a connection.
@@ -209,6 +229,19 @@ fn related(network: &Network, ways: &[&Branch]) -> Vec<Open> {
         }
     }
     found
+}
+
+/// The node that a packet to a group is delivered to, if it listens.
+fn groups(network: &Network, arrives: Place, ways: &[&Branch]) -> Option<Open> {
+    let (Place::Node(id), Some(way)) = (arrives, ways.last()) else { return None };
+    let dst = way.hops.last()?.packet.dst;
+    let node = network.node(id);
+    let own = network.own_addresses(id).any(|address| address == dst);
+    (!own && node.existence == Existence::Described && node.role != Role::Internet).then(|| Open {
+        what: format!("whether {} listens to the group {dst}", node.name),
+        span: Some(node.span),
+        settle: format!("deny it on the way, or at the input of {}", node.name),
+    })
 }
 
 /// What is only possible about who sends a packet.
@@ -273,11 +306,12 @@ pub(super) fn standing_note(network: &Network, place: Place) -> Note {
         return Note { text, span: Some(network.node(id).span) };
     };
     let segment = network.segment(id);
-    let (Transit::Known(crossed) | Transit::Unknown(crossed, _)) = &segment.transit;
     // Of a segment with many lines that one is to blame which leads abroad.
-    match crossed.first().filter(|_| segment.ports.len() + segment.attached.len() > 2) {
+    match segment.lines.first().filter(|_| segment.ports.len() + segment.attached.len() > 2) {
         Some(line) => {
-            Note { text: format!("{text}, and this line carries it abroad"), span: Some(line.span) }
+            let ends: Vec<String> = line.ends.iter().map(|end| network.interface_name(*end)).collect();
+            let text = format!("{text}, and the line {} carries it abroad", ends.join(" – "));
+            Note { text, span: Some(line.span) }
         }
         None => Note { text, span: Some(segment.span) },
     }

@@ -103,7 +103,7 @@ pub(super) fn only_via(claim: &OnlyVia) -> Absence<'_> {
     }
 }
 
-impl Absence<'_> {
+impl<'a> Absence<'a> {
     /// The query of a reading. *May* takes everything that may be a sender or a target, and frees only what is
     /// certainly excepted; *must* the other way round.
     pub(super) fn query(&self, network: &Network, reading: Reading) -> Query {
@@ -169,21 +169,42 @@ impl Absence<'_> {
         let mut ends = Places::none(network.nodes.len(), network.segments.len());
         if reading == Reading::May {
             for except in self.except {
-                let back = except.replies.then_some(&except.from);
-                for end in std::iter::once(&except.to).chain(back) {
-                    let end = places(network, &end.expr, reading);
-                    let undescribed = undescribed(network, &end);
-                    for (index, is_end) in end.nodes.iter().enumerate() {
-                        ends.nodes[index] |= *is_end && !from.nodes[index] && !targets.nodes[index];
-                    }
-                    for index in undescribed.into_iter().map(|id| id.index()) {
-                        ends.segments[index] |= !from.segments[index] && !targets.segments[index];
-                    }
-                }
+                ends = ends.or(&ends_of(network, except));
             }
+            ends.nodes.iter_mut().enumerate().for_each(|(index, is_end)| {
+                *is_end &= !from.nodes[index] && !targets.nodes[index];
+            });
+            ends.segments.iter_mut().enumerate().for_each(|(index, is_end)| {
+                *is_end &= !from.segments[index] && !targets.segments[index];
+            });
         }
         ends
     }
+
+    /// The excepted channel of which a place is the far end, unless the adversary stands there anyway.
+    pub(super) fn channel(&self, network: &Network, place: Place, reading: Reading) -> Option<&'a Except> {
+        let from = places(network, &self.from.expr, reading);
+        if self.footholds(network, &from, reading).contains(place) {
+            return None;
+        }
+        self.except.iter().find(|except| ends_of(network, except).contains(place))
+    }
+}
+
+/// The places that may be an end of an excepted channel at which somebody may pass on what it carries: nodes, and segments
+/// with hosts that nobody described.
+fn ends_of(network: &Network, except: &Except) -> Places {
+    let mut ends = Places::none(network.nodes.len(), network.segments.len());
+    let back = except.replies.then_some(&except.from);
+    for end in std::iter::once(&except.to).chain(back) {
+        let end = places(network, &end.expr, Reading::May);
+        for id in undescribed(network, &end) {
+            ends.segments[id.index()] = true;
+        }
+        let nodes = Places { nodes: end.nodes, segments: vec![false; network.segments.len()] };
+        ends = ends.or(&nodes);
+    }
+    ends
 }
 
 /// The other reading.

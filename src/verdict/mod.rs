@@ -1,6 +1,7 @@
 //! Verdicts: what is decided of each claim, with the evidence. Plain data, ready for any report.
 
 mod absence;
+mod belonging;
 mod blame;
 mod evidence;
 mod judge;
@@ -140,6 +141,10 @@ pub enum Sender {
     Honest,
     /// A device that answers what reached it.
     Answer,
+    /// The far end of an excepted channel, which may pass on whatever it is sent.
+    FarEnd,
+    /// Somebody whom nobody described, at an address that a packet was sent to.
+    Undescribed,
 }
 
 /// One packet of a counterexample and its walk.
@@ -147,6 +152,8 @@ pub enum Sender {
 pub struct Leg {
     /// Who sends it.
     pub sender: Sender,
+    /// The excepted channel, if the sender is the far end of one: its selectors, and where it is written.
+    pub channel: Option<Note>,
     /// Where it starts: the name of a node or a segment.
     pub origin: String,
     /// Whether its source address is not the sender's own.

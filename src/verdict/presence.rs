@@ -221,6 +221,7 @@ fn lost(
         });
         legs.push(Leg {
             sender: Sender::Honest,
+            channel: None,
             origin: network.node(node).name.clone(),
             spoofed: false,
             packet,

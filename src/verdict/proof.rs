@@ -51,13 +51,14 @@ fn coverage(absence: &Absence<'_>, query: &Query) -> String {
     let (to_nodes, to_segments) = count(&query.targets);
     format!(
         "every packet, of both families and with any source address, that can be sent from {} and {} of `{}`, on \
-         every path to {} and {} of `{}`",
+         every path to {} and {} of `{}`{}",
         number(nodes, "node"),
         number(segments, "segment"),
         absence.from.text,
         number(to_nodes, "node"),
         number(to_segments, "segment"),
-        absence.to.words()
+        absence.to.words(),
+        if absence.cut.is_empty() { "" } else { ", with the doors of `via` closed" }
     )
 }
 

@@ -1,6 +1,7 @@
 //! A replayed way as the hops of a report.
 
-use super::{Hop, Leg, Sender, Step};
+use super::evidence::Asked;
+use super::{Hop, Leg, Note, Sender, Step};
 use crate::engine::{Journey, Origin, Place, Query};
 use crate::header::Packet;
 use crate::model::{Network, Transit};
@@ -13,18 +14,26 @@ use std::collections::BTreeSet;
 /// One packet with its walk.
 pub(super) fn leg(
     network: &Network,
-    query: &Query,
+    asked: Asked<'_>,
     journey: &Journey,
     way: &Branch,
     opening: Option<Span>,
 ) -> Leg {
+    let (query, mut channel) = (asked.query, None);
     let (sender, place) = match journey.origin {
-        Origin::Adversary(place) => (Sender::Adversary, place),
+        Origin::Adversary(place) => {
+            channel = asked.absence.channel(network, place, query.reading);
+            (if channel.is_some() { Sender::FarEnd } else { Sender::Adversary }, place)
+        }
         Origin::Accomplice(place) => (Sender::Accomplice, place),
         Origin::Honest(place) => (Sender::Honest, place),
         Origin::Reflected(id) => (Sender::Answer, Place::Node(id)),
-        Origin::Somebody(id) => (Sender::Adversary, Place::Segment(id)),
+        Origin::Somebody(id) => (Sender::Undescribed, Place::Segment(id)),
     };
+    let channel = channel.map(|except| Note {
+        text: format!("{} to {}", except.from.text, except.to.text),
+        span: Some(except.span),
+    });
     let purpose = match journey.opens_at {
         Some(node) => format!("opens a connection at {}", network.node(node).name),
         None => format!("arrives at {}", place_name(network, super::evidence::replay_place(journey.arrives))),
@@ -33,6 +42,7 @@ pub(super) fn leg(
         tell(network, &journey.packet, way).into_iter().map(|hop| told(network, hop, opening)).collect();
     Leg {
         sender,
+        channel,
         origin: place_name(network, super::evidence::replay_place(place)),
         spoofed: is_spoofed(network, query, journey, place),
         packet: journey.packet,

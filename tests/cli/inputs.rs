@@ -46,16 +46,64 @@ fn a_directory_without_a_topology_is_an_error() {
     assert!(stderr(&output).contains("in it and below"), "{}", stderr(&output));
 }
 
+/// What the commands that take one topology say of a directory: the exit code, and what they tell, its lines joined.
+fn of_directory(directory: &str) -> Vec<(i32, String)> {
+    let commands: [&[&str]; 3] = [
+        &["list", directory, "node:db"],
+        &["resolve", directory],
+        &["trace", directory, "udp/123", "--from", "db", "--to", "rtr"],
+    ];
+    let told = |output: &Output| stderr(output).replace("\n        ", " ");
+    commands.map(run).map(|output| (code(&output), told(&output))).to_vec()
+}
+
 #[test]
-fn one_topology_is_asked_of_the_directory_itself() {
+fn one_topology_is_taken_of_a_directory_before_those_below_it() {
     let folder = network("one", LEAK);
     fs::create_dir_all(folder.path("more")).unwrap();
-    folder.write("more/topology.yaml", NETWORK);
-    assert_eq!(code(&run(&["list", &folder.path(""), "any"])), 0);
+    folder.write("more/topology.yaml", "not asked for");
+    assert!(of_directory(&folder.path("")).iter().all(|(code, told)| (*code, told.as_str()) == (0, "")));
     folder.write("second.isoaudit.yaml", NETWORK);
-    let output = run(&["list", &folder.path(""), "any"]);
-    assert_eq!(code(&output), 2);
-    assert!(stderr(&output).contains("holds 2 topologies"), "{}", stderr(&output));
+    for ((code, told), command) in of_directory(&folder.path("")).iter().zip(["list", "resolve", "trace"]) {
+        assert_eq!(*code, 2, "{told}");
+        let first = folder.path("second.isoaudit.yaml");
+        for said in ["holds 2 topologies", &first, &folder.path("topology.yaml")] {
+            assert!(told.contains(said), "{said}: {told}");
+        }
+        assert!(told.contains(&format!("isoaudit {command} {first} ...")), "{told}");
+        assert!(!told.contains("more/topology.yaml"), "{told}");
+    }
+}
+
+#[test]
+fn without_one_in_a_directory_the_only_one_below_it_is_taken() {
+    let folder = Folder::new("below");
+    for inside in ["a/b", "c", ".hidden"] {
+        fs::create_dir_all(folder.path(inside)).unwrap();
+    }
+    for (code, told) in of_directory(&folder.path("")) {
+        assert_eq!(code, 2);
+        assert!(
+            told.contains("no topology in the directory") && told.contains("in it and below it"),
+            "{told}"
+        );
+    }
+    folder.write("a/b/topology.yaml", NETWORK);
+    folder.write("a/b/fw.rules", LEAK);
+    folder.write(".hidden/topology.yaml", NETWORK);
+    assert!(of_directory(&folder.path("")).iter().all(|(code, told)| (*code, told.as_str()) == (0, "")));
+    folder.write("c/topology.yml", NETWORK);
+    for (code, told) in of_directory(&folder.path("")) {
+        assert_eq!(code, 2);
+        for said in ["holds 2 topologies", "a/b/topology.yaml", "c/topology.yml"] {
+            assert!(told.contains(said), "{said}: {told}");
+        }
+    }
+    for number in 0..20 {
+        folder.write(&format!("c/{number:02}.isoaudit.yaml"), NETWORK);
+    }
+    let (_, told) = of_directory(&folder.path("")).swap_remove(0);
+    assert!(told.contains("holds 22 topologies") && told.contains("and 14 more"), "{told}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod days;
 mod hostile;
 mod inputs;
+mod terminal;
 
 use std::fs;
 use std::io::Write;

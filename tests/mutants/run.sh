@@ -4,6 +4,7 @@
 #   tests/mutants/run.sh               every mistake
 #   tests/mutants/run.sh NAME...       some, by the names of their patches
 #
+# A patch whose first line is `tests: ARGUMENTS` says what to give to `cargo test`; else it is `--test engine`.
 # Ends with 1 if no test notices one of them, or if a patch no longer fits the sources.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,11 +30,14 @@ for name in "${names[@]}"; do
     fi
     # What a changed file was made of is judged by its time.
     sed -n 's/^+++ \([^\t]*\).*/\1/p' "$here/$name.patch" | xargs touch
-    output=$(cargo test --quiet --test engine 2>&1) && passed=1 || passed=0
+    tests=$(sed -n '1s/^tests: //p' "$here/$name.patch")
+    # Several arguments, each a word.
+    # shellcheck disable=SC2086
+    output=$(cargo test --quiet ${tests:---test engine} 2>&1) && passed=1 || passed=0
     if [ "$passed" = 1 ]; then
         echo "NOT NOTICED    $name"
         missed=1
-    elif tests=$(grep -o '^    [a-z_:]*$' <<<"$output" | sort -u | tr -d ' ' | paste -sd ' ') && [ -n "$tests" ]; then
+    elif tests=$(grep -o '^    [a-z0-9_:]*$' <<<"$output" | sort -u | tr -d ' ' | paste -sd ' ') && [ -n "$tests" ]; then
         echo "noticed        $name: $tests"
     else
         echo "does not build $name"

@@ -58,6 +58,7 @@ impl Net {
             attached: Vec::new(),
             ports: Vec::new(),
             transit: Transit::Known(Vec::new()),
+            lines: Vec::new(),
             vlan: None,
             existence: Existence::Described,
             tunnel: None,

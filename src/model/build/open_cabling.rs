@@ -49,6 +49,7 @@ pub(super) fn make_hubs(work: &mut Work, layer2: &Layer2, segment_of: &dyn Fn(us
             attached: Vec::new(),
             ports,
             transit,
+            lines: Vec::new(),
             vlan: work.vlan_of_tag.get(&tag).copied(),
             existence: Existence::Possible(unknown),
             tunnel: None,

@@ -30,6 +30,7 @@ pub(super) fn make_tunnels(work: &mut Work, wiring: &Wiring) {
             attached: Vec::new(),
             ports: Vec::new(),
             transit: Transit::Unknown(Vec::new(), unknown),
+            lines: Vec::new(),
             vlan: None,
             existence: Existence::Possible(unknown),
             tunnel: Some(TunnelId::at(index)),

@@ -7,7 +7,9 @@ use super::link::Wiring;
 use super::open_cabling;
 use super::part::Part;
 use super::work::Work;
-use crate::model::{Existence, InterfaceId, Join, Segment, SegmentId, SiteId, Transit, UnknownId, VlanId};
+use crate::model::{
+    Existence, InterfaceId, Join, Line, Segment, SegmentId, SiteId, Transit, UnknownId, VlanId,
+};
 use crate::source::{Span, Spanned};
 use rustc_hash::FxHashMap;
 
@@ -27,12 +29,14 @@ pub(super) fn make_segments(work: &mut Work, wiring: &Wiring, layer2: Layer2) {
         let own = lead.map(|id| work.network.interface(*id).span);
         let Some(span) = first_wire.or(own) else { continue };
         let transit = lines.transit(work, &layer2, component);
+        let crossing = lines.crossing(&layer2, component);
         work.network.segments.push(Segment {
             name: component.name(work, &layer2),
             span,
             attached: Vec::new(),
             ports: component.ports.clone(),
             transit,
+            lines: crossing,
             vlan: component.vlan(work),
             existence: Existence::Described,
             tunnel: None,
@@ -120,6 +124,16 @@ impl Lines {
             true => Transit::Known(countries),
             false => Transit::Unknown(countries, self.unknown(work, open)),
         }
+    }
+
+    /// The lines of a domain that are known to cross a country.
+    fn crossing(&self, layer2: &Layer2, component: &Component) -> Vec<Line> {
+        let wires = component.wires.iter().map(|wire| &layer2.wires[*wire]);
+        let crosses = |link: usize| self.known[link].as_ref().is_some_and(|countries| !countries.is_empty());
+        wires
+            .filter(|wire| wire.link.is_some_and(crosses))
+            .map(|wire| Line { span: wire.span, ends: wire.ends.clone() })
+            .collect()
     }
 
     fn unknown(&mut self, work: &mut Work, open: Vec<usize>) -> UnknownId {

@@ -36,11 +36,13 @@ struct RemedyJson<'a> {
     text: &'a str,
     place: Option<PlaceJson<'a>>,
     breaks: &'a [String],
+    checked: bool,
 }
 
 #[derive(Serialize)]
 struct LegJson<'a> {
     sender: &'static str,
+    channel: Option<NoteJson<'a>>,
     origin: &'a str,
     spoofed: bool,
     purpose: &'a str,
@@ -128,6 +130,7 @@ fn remedy<'a>(remedy: &'a Remedy, sources: &'a SourceMap) -> RemedyJson<'a> {
         text: &remedy.text,
         place: remedy.span.map(|span| place(span, sources)),
         breaks: &remedy.breaks,
+        checked: remedy.checked,
     }
 }
 
@@ -138,7 +141,10 @@ fn leg<'a>(leg: &'a Leg, sources: &'a SourceMap) -> LegJson<'a> {
             Sender::Accomplice => "accomplice",
             Sender::Honest => "honest",
             Sender::Answer => "answer",
+            Sender::FarEnd => "far-end",
+            Sender::Undescribed => "undescribed",
         },
+        channel: leg.channel.as_ref().map(|n| note(&n.text, n.span, sources)),
         origin: &leg.origin,
         spoofed: leg.spoofed,
         purpose: &leg.purpose,

@@ -1,11 +1,11 @@
 //! One claim: a line if it holds, a block with its evidence if it does not.
 
-use super::{Page, evidence};
+use super::{Page, doors, evidence};
 use crate::report::safe::columns;
 use crate::report::snippet::Message;
 use crate::report::style::{Detail, Look, Tone, WIDTH, paragraph, wrap};
 use crate::report::{CauseKey, Report, cause_key};
-use crate::verdict::{Judgement, Open, Verdict};
+use crate::verdict::{Finding, Judgement, Open, Verdict};
 use std::collections::BTreeMap;
 
 /// Which causes were shown in full, and under which claim.
@@ -94,20 +94,30 @@ pub(super) fn block(judgement: &Judgement, report: &Report, shown: &mut Shown, p
     let look = page.look;
     let mut out = heading(judgement, page);
     let count = judgement.findings.len();
-    for (index, finding) in judgement.findings.iter().enumerate() {
+    let context = evidence::Context { judgement, report, page };
+    // Only what is broken has a cause; a possible path is shown for itself.
+    let broken = judgement.verdict == Verdict::Violated;
+    let fold = broken && count > 1 && look.detail < Detail::Full;
+    let known = |finding: &Finding, shown: &Shown| {
+        let claim = shown.causes.get(&cause_key(finding)).filter(|_| broken && look.detail < Detail::Full);
+        claim.cloned()
+    };
+    // Of several causes the first is told in full that no other claim has shown.
+    let fresh = judgement.findings.iter().position(|finding| known(finding, shown).is_none());
+    let told = fresh.unwrap_or(0);
+    for (index, finding) in judgement.findings.iter().enumerate().filter(|(at, _)| !fold || *at == told) {
         out.push('\n');
-        let context = evidence::Context { judgement, report, page };
         if count > 1 {
             out.push_str(&evidence::title(finding, index, &context));
         }
-        // Only what is broken has a cause; a possible path is shown for itself.
-        let key = (judgement.verdict == Verdict::Violated).then(|| cause_key(finding));
-        let elsewhere =
-            key.as_ref().and_then(|key| shown.causes.get(key)).filter(|_| look.detail < Detail::Full);
-        out.push_str(&evidence::finding(finding, elsewhere.map(String::as_str), &context));
-        if let Some(key) = key {
-            shown.causes.entry(key).or_insert_with(|| judgement.claim.id.value.clone());
+        out.push_str(&evidence::finding(finding, index, known(finding, shown).as_deref(), &context));
+        if broken {
+            let id = judgement.claim.id.value.clone();
+            shown.causes.entry(cause_key(finding)).or_insert(id);
         }
+    }
+    if fold {
+        out.push_str(&format!("\n{}", doors::further(&judgement.findings, told, &context)));
     }
     if !judgement.open.is_empty() {
         out.push_str(&open(judgement, page));

@@ -31,9 +31,14 @@ pub(super) fn title(finding: &Finding, index: usize, context: &Context<'_>) -> S
 }
 
 /// Shows a finding. If its cause was shown under another claim, only what differs is repeated.
-pub(super) fn finding(finding: &Finding, elsewhere: Option<&str>, context: &Context<'_>) -> String {
+pub(super) fn finding(
+    finding: &Finding,
+    index: usize,
+    elsewhere: Option<&str>,
+    context: &Context<'_>,
+) -> String {
     let look = context.page.look;
-    let mut blocks = vec![paths(finding, look)];
+    let mut blocks = vec![paths(finding, context.page)];
     if elsewhere.is_none() {
         blocks.extend(legs(&finding.legs, context.page));
         if let Some(closed) = &finding.looked_closed {
@@ -42,10 +47,10 @@ pub(super) fn finding(finding: &Finding, elsewhere: Option<&str>, context: &Cont
             let head = format!("   {}", look.paint(Tone::Strong, label));
             blocks.push(hanging(&head, 3 + columns(label), 3, &text));
         }
-        blocks.push(remedies(&finding.remedies, context));
+        blocks.push(remedies(&finding.remedies, index, context));
     } else {
         let packets = finding.legs.iter().enumerate();
-        blocks.push(packets.map(|(at, leg)| packet(leg, at, finding.legs.len(), look)).collect());
+        blocks.push(packets.map(|(at, leg)| packet(leg, at, finding.legs.len(), context.page)).collect());
     }
     blocks.push(footer(finding, elsewhere, context));
     blocks.retain(|block| !block.is_empty());
@@ -53,14 +58,15 @@ pub(super) fn finding(finding: &Finding, elsewhere: Option<&str>, context: &Cont
 }
 
 /// The boxes of each leg, under a line that says who sends it if there are several.
-fn paths(finding: &Finding, look: &Look) -> String {
+fn paths(finding: &Finding, page: &Page<'_>) -> String {
+    let look = page.look;
     let several = finding.legs.len() > 1;
     let mut out = String::new();
     for (index, leg) in finding.legs.iter().enumerate() {
         if several {
             let label = format!("leg {}: ", index + 1);
             let head = format!("   {}", look.paint(Tone::Strong, &label));
-            out.push_str(&paragraph(&head, 3 + columns(&label), &sent_by(leg, look)));
+            out.push_str(&paragraph(&head, 3 + columns(&label), &sent_by(leg, page)));
         }
         out.push_str(&path::render(leg, look));
     }
@@ -73,28 +79,38 @@ pub(super) fn legs(legs: &[Leg], page: &Page<'_>) -> Vec<String> {
     let table = Table::new(legs, page);
     let shown = legs.iter().enumerate();
     shown
-        .map(|(at, leg)| format!("{}{}", packet(leg, at, legs.len(), look), table.render(at, look)))
+        .map(|(at, leg)| format!("{}{}", packet(leg, at, legs.len(), page), table.render(at, look)))
         .collect()
 }
 
 /// `packet  10.50.3.17 → 10.20.0.9 tcp/22 …`, and who sends it unless the paths say so.
-fn packet(leg: &Leg, index: usize, count: usize, look: &Look) -> String {
+fn packet(leg: &Leg, index: usize, count: usize, page: &Page<'_>) -> String {
+    let look = page.look;
     let label = if count > 1 { format!("leg {}", index + 1) } else { "packet".to_owned() };
     let indent = 3 + columns(&label) + 2;
     let head = format!("   {}  ", look.paint(Tone::Strong, &label));
     let mut out = paragraph(&head, indent, &look.clean(&leg.packet.to_string()));
     if count == 1 {
-        out.push_str(&paragraph(&" ".repeat(indent), indent, &sent_by(leg, look)));
+        out.push_str(&paragraph(&" ".repeat(indent), indent, &sent_by(leg, page)));
     }
     out
 }
 
-fn sent_by(leg: &Leg, look: &Look) -> String {
-    let who = match leg.sender {
-        Sender::Adversary => "the adversary",
-        Sender::Accomplice => "an accomplice",
-        Sender::Honest => "an honest sender",
-        Sender::Answer => "a device that answers",
+fn sent_by(leg: &Leg, page: &Page<'_>) -> String {
+    let look = page.look;
+    // Somebody on a segment without a node of its own.
+    let on_segment = leg.hops.first().is_some_and(|hop| hop.is_segment && hop.place == leg.origin);
+    let who = match (leg.sender, &leg.channel) {
+        (Sender::FarEnd, Some(channel)) => {
+            format!("the far end of the excepted channel {}", page.with_place(&channel.text, channel.span))
+        }
+        (Sender::FarEnd, None) => "the far end of an excepted channel".to_owned(),
+        (Sender::Adversary, _) => "the adversary".to_owned(),
+        (Sender::Accomplice, _) => "an accomplice".to_owned(),
+        (Sender::Honest, _) if on_segment => "an honest host that nobody described".to_owned(),
+        (Sender::Honest, _) => "an honest sender".to_owned(),
+        (Sender::Answer, _) => "a device that answers".to_owned(),
+        (Sender::Undescribed, _) => "somebody whom nobody described".to_owned(),
     };
     let spoofed = if leg.spoofed { ", with a spoofed source address" } else { "" };
     let purpose = look.clean(&leg.purpose);
@@ -103,15 +119,19 @@ fn sent_by(leg: &Leg, look: &Look) -> String {
 }
 
 /// What closes it, each with its place and what it would break.
-fn remedies(remedies: &[Remedy], context: &Context<'_>) -> String {
+fn remedies(remedies: &[Remedy], index: usize, context: &Context<'_>) -> String {
     let (page, look) = (context.page, context.page.look);
     if remedies.is_empty() {
         return String::new();
     }
-    let lead = if remedies.len() == 1 { "this closes it" } else { "any one of these closes it" };
+    let what = match context.judgement.findings.len() {
+        0 | 1 => "it".to_owned(),
+        _ => format!("cause {}", index + 1),
+    };
+    let lead = if remedies.len() == 1 { "this closes" } else { "any one of these closes" };
     let all = remedies.iter().all(|remedy| remedy.checked);
-    let checked = if all { " (re-checked against every `reachable` claim)" } else { "" };
-    let title = format!("{lead}{checked}:");
+    let checked = if all { "re-checked against every `reachable` claim" } else { "not re-checked" };
+    let title = format!("{lead} {what} ({checked}):");
     let mut out = format!("   {}\n", look.paint(Tone::Strong, &title));
     let places: Vec<String> = remedies
         .iter()

@@ -17,7 +17,7 @@ use crate::verdict::{Hop, Leg, Step};
 const NUMBER_COLUMNS: usize = 7;
 
 /// Columns that the name of a node may take.
-const PLACE_MAX: usize = 26;
+const PLACE_MAX: usize = 32;
 
 /// Columns that the name of a segment may take.
 const SEGMENT_MAX: usize = 60;

@@ -5,6 +5,7 @@
 //! that holds takes a line or two; the last line counts everything.
 
 mod claim;
+mod doors;
 mod evidence;
 mod hops;
 mod path;

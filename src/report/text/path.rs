@@ -11,10 +11,13 @@ use crate::verdict::{Hop, Leg, Step};
 use std::net::IpAddr;
 
 /// Columns that the name of a place may take in the line of boxes.
-const NAME_MAX: usize = 24;
+const NAME_MAX: usize = 32;
 
 /// Columns that the name of a segment may take, which often holds those of its ends.
 const SEGMENT_MAX: usize = 40;
+
+/// Columns that the name of a segment may take on an arrow.
+const LINK_MAX: usize = 36;
 
 /// Columns to the left of every row.
 const INDENT: usize = 3;
@@ -108,7 +111,7 @@ impl Link {
         }
         let Some(hop) = hops.get(index) else { return Link::default() };
         // A segment without a name of its own is called by the ends of its link, which the boxes show anyway.
-        let name = if hop.place.contains(':') { String::new() } else { look.name(&hop.place, NAME_MAX) };
+        let name = if hop.place.contains(':') { String::new() } else { look.name(&hop.place, LINK_MAX) };
         let same = index.checked_sub(1).is_some_and(|before| hops[before].countries == hop.countries);
         Link { name, countries: if same { String::new() } else { countries(hop, look) } }
     }

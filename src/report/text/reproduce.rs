@@ -73,7 +73,9 @@ fn on_segment(leg: &Leg) -> bool {
 /// adversary.
 fn stance(leg: &Leg) -> Option<&'static str> {
     match leg.sender {
-        Sender::Adversary | Sender::Accomplice => (!on_segment(leg)).then_some("adversary"),
+        Sender::Adversary | Sender::Accomplice | Sender::FarEnd | Sender::Undescribed => {
+            (!on_segment(leg)).then_some("adversary")
+        }
         Sender::Answer => Some("answer"),
         Sender::Honest => None,
     }

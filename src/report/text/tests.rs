@@ -78,6 +78,76 @@ fn no_line_is_wider_than_the_page() {
     }
 }
 
+/// The claim of the story that breaks by one packet, with more ways in: some that end elsewhere, and one by another node.
+fn several_ways() -> Story {
+    let mut story = fixture::story();
+    story.report.judgements.truncate(2);
+    let mut broken = story.report.judgements.remove(1);
+    let first = broken.findings[0].clone();
+    let other = |place: &str, at: usize, cause: &str| {
+        let mut finding = first.clone();
+        let leg = finding.legs.last_mut().unwrap();
+        let hop = leg.hops.len() - at;
+        leg.hops[hop].place = place.to_owned();
+        finding.cause = Some(crate::verdict::Note { text: cause.to_owned(), span: None });
+        finding.fingerprint = cause.to_owned();
+        finding
+    };
+    let ends = ["ws-1", "ws-2", "ws-3", "ws-4"].map(|name| other(name, 1, &format!("{name} takes it")));
+    broken.findings.extend(ends);
+    broken.findings.push(other("fw-old", 3, "fw-old passes it"));
+    let mut costly = other("fw-new", 3, "fw-new passes it");
+    costly.legs.insert(0, first.legs[0].clone());
+    costly.remedies.push(crate::verdict::Remedy {
+        text: "give fw-new a policy".to_owned(),
+        span: None,
+        breaks: vec!["ops-works".to_owned()],
+        checked: true,
+    });
+    broken.findings.push(costly);
+    story.report.judgements = vec![broken];
+    story
+}
+
+#[test]
+fn of_several_ways_in_one_is_told_in_full_and_the_others_shortly() {
+    let story = several_ways();
+    let out = text(&story, Look::PLAIN);
+    insta::assert_snapshot!(out);
+    for said in
+        ["+4 similar to cause 1: ws-1 takes it; ws-2 takes it; ws-3 takes it; 1 more", "fw-old passes it"]
+    {
+        assert!(out.contains(said), "{said}: {out}");
+    }
+    assert_eq!(out.matches("= reproduce:").count(), 1);
+    let all = text(&story, Look { detail: Detail::Full, ..Look::PLAIN });
+    assert_eq!(all.matches("= reproduce:").count(), 7, "with -v each is told: {all}");
+    assert!(
+        !all.contains("similar") && all.lines().all(|line| columns(line) <= WIDTH || line.contains("trace"))
+    );
+    let ascii = text(&story, Look { unicode: false, ..Look::PLAIN });
+    assert!(ascii.is_ascii() && ascii.lines().all(|line| columns(line) <= WIDTH), "{ascii}");
+}
+
+#[test]
+fn who_sends_is_told_by_what_it_is() {
+    let Story { sources, report } = fixture::story();
+    let page = Page::plain(&sources, &Look::PLAIN);
+    let span = report.judgements[0].claim.span;
+    let sent = |sender, channel: Option<&str>| {
+        let mut leg = report.judgements[1].findings[0].legs[0].clone();
+        let channel = channel.map(|text| crate::verdict::Note { text: text.to_owned(), span: Some(span) });
+        (leg.sender, leg.channel) = (sender, channel);
+        evidence::legs(std::slice::from_ref(&leg), &page).concat()
+    };
+    use crate::verdict::Sender;
+    let far = sent(Sender::FarEnd, Some("zone:a to zone:b"));
+    assert!(far.contains("sent by the far end of the excepted channel zone:a to zone:b"), "{far}");
+    assert!(far.contains("(net/topology.yaml:26) at\n           db1;"), "{far}");
+    let somebody = sent(Sender::Undescribed, None);
+    assert!(somebody.contains("sent by somebody whom nobody described at db1"), "{somebody}");
+}
+
 #[test]
 fn long_paths_take_several_rows() {
     let leg = fixture::long_path();

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{address, any_boxes, any_packet, any_packets, naive_contains, prefix, set_of, tidy};
-use crate::header::{AddressRange, Family, Fragment, Packet, proto};
+use crate::header::{AddressRange, Family, Fragment, Packet, address_number, proto};
 use crate::set::{Field, PacketBox, Set, Side, Space};
 
 fn any_v4_range() -> impl Strategy<Value = AddressRange> {
@@ -62,7 +62,7 @@ proptest! {
     }
 
     #[test]
-    fn the_sample_is_the_smallest_well_formed_packet(boxes in any_boxes(), packets in any_packets(30)) {
+    fn the_sample_is_the_smallest_well_formed_packet_of_usual_hosts(boxes in any_boxes(), packets in any_packets(30)) {
         let mut space = Space::new();
         let set = set_of(&mut space, &boxes);
         let real = space.well_formed();
@@ -73,7 +73,11 @@ proptest! {
                 prop_assert!(naive_contains(&boxes, &least));
                 prop_assert_eq!(least, tidy(least));
                 prop_assert!(space.contains(real, &least));
-                prop_assert!(members.iter().all(|p| order(&least) <= order(p)));
+                // What is smaller has an address that may be that of a network.
+                let usual = |address: std::net::IpAddr| !address_number(address).is_multiple_of(4);
+                prop_assert!(
+                    members.iter().filter(|p| usual(p.src) && usual(p.dst)).all(|p| order(&least) <= order(p))
+                );
             }
             None => {
                 prop_assert!(members.is_empty());
@@ -94,14 +98,14 @@ proptest! {
         let mut space = Space::new();
         let set = set_of(&mut space, &boxes);
         let shown = space.boxes(set, 5000);
-        prop_assert!(shown.len() < 5000);
         let mut rest = set;
         for one in &shown {
             let one = box_set(&mut space, one);
             prop_assert!(space.is_subset(one, rest), "boxes overlap or leave the set");
             rest = space.minus(rest, one);
         }
-        prop_assert_eq!(rest, Set::EMPTY);
+        // Flags behind masks come in many boxes; of too many only the first are shown.
+        prop_assert!(rest == Set::EMPTY || shown.len() == 5000);
         let few = space.boxes(set, 3);
         prop_assert_eq!(&few[..], &shown[..shown.len().min(3)]);
     }
@@ -199,6 +203,34 @@ fn a_set_without_real_packets_has_no_sample() {
     assert_eq!(space.sample(both), None);
     let either = space.union(gre, port);
     assert_eq!(space.sample(either).map(|p| (p.proto, p.dport)), Some((proto::TCP, 80)));
+}
+
+#[test]
+fn a_sample_is_rather_a_usual_host_than_a_network() {
+    for (net, expected) in [
+        ("10.9.0.0/24", "10.9.0.1"),
+        ("192.0.2.8/30", "192.0.2.9"),
+        ("10.9.0.0/31", "10.9.0.1"),
+        ("10.9.0.4/32", "10.9.0.4"),
+        ("10.9.0.255/32", "10.9.0.255"),
+        ("10.9.0.0/8", "10.0.0.1"),
+        ("2001:db8::/64", "2001:db8::1"),
+        ("2001:db8::8/128", "2001:db8::8"),
+    ] {
+        for side in [Side::Src, Side::Dst] {
+            let mut space = Space::new();
+            let net = AddressRange::prefix(net.parse().unwrap());
+            let set = space.addresses(side, &[net]);
+            let sample = space.sample(set).unwrap();
+            let got = if side == Side::Src { sample.src } else { sample.dst };
+            assert_eq!(got, address(expected));
+            assert!(space.contains(set, &sample));
+        }
+    }
+    let mut space = Space::new();
+    let gap = ["10.9.0.0", "10.9.0.2"].map(|text| AddressRange::single(address(text)));
+    let set = space.addresses(Side::Src, &gap);
+    assert_eq!(space.sample(set).map(|packet| packet.src), Some(address("10.9.0.2")));
 }
 
 #[test]

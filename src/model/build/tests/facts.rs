@@ -47,6 +47,9 @@ fn a_switch_routes_only_between_vlans_in_which_it_has_an_address() {
     assert_eq!(forwards(&network(builder(vec![node("switch", "n", &one)], &[]))), (false, false));
     let two = [one[0], one[1], one[2], ("v120", "10.2.0.1/24 vlan=edge")];
     assert_eq!(forwards(&network(builder(vec![node("switch", "n", &two)], &[]))), (true, true));
+    let bare = [one[0], one[1], one[2], ("v120", "vlan=edge")];
+    let (certainly, _) = forwards(&network(builder(vec![node("switch", "n", &bare)], &[])));
+    assert!(!certainly, "in the other VLAN it has no address");
 }
 
 #[test]
