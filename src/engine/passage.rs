@@ -332,12 +332,21 @@ impl Run<'_, '_> {
         let parts =
             entered.parts.iter().map(|(rule, set)| (*rule, view.space.intersect(*set, came))).collect();
         let by_came = Entered { routed: entered.routed, parts };
-        self.open_sessions(view, node, &by_came, routed, leaving, true);
+        let by_came = self.open_sessions(view, node, &by_came, routed, leaving, true);
         let by_mid = view.space.intersect(routed, mid);
-        self.open_sessions(view, node, entered, by_mid, leaving, true);
+        let by_mid = self.open_sessions(view, node, entered, by_mid, leaving, true);
         let by_went = Leaving { set: view.space.intersect(leaving.set, went), ..leaving };
-        self.open_sessions(view, node, entered, routed, by_went, true);
-        self.open_sessions(view, node, entered, routed, leaving, false)
+        let by_went = self.open_sessions(view, node, entered, routed, by_went, true);
+        let connections = view.space.union_all(&[by_came, by_mid, by_went]);
+        let mut rest = entered.clone();
+        if view.reading == Reading::Must {
+            // What opens a connection opens no less. Whether it does may be open on *may*.
+            for (_, set) in &mut rest.parts {
+                *set = view.space.minus(*set, connections);
+            }
+        }
+        let bindings = self.open_sessions(view, node, &rest, routed, leaving, false);
+        view.space.union(connections, bindings)
     }
 
     fn grow_session(&mut self, view: &mut View<'_>, node: NodeId, key: Key, new: Forms) {

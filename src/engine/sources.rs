@@ -80,9 +80,14 @@ impl View<'_> {
             let to_groups = self.space.intersect(sources, group);
             senders = self.space.union(senders, to_groups);
         }
-        // The way to an own address is the node itself, which no other sender is.
-        let own = self.compiled.nodes[node.index()].from_own;
-        self.space.minus(senders, own)
+        // The way to an own address is the node itself, which no other sender is; that to an own broadcast address is
+        // for no single one (`__fib_validate_source` of Linux takes nothing but unicast).
+        let facts = &self.compiled.nodes[node.index()];
+        let senders = self.space.minus(senders, facts.from_own);
+        match self.compiled.network.node(node).kind {
+            Kind::Linux => self.space.minus(senders, facts.from_broadcast),
+            Kind::Unknown(_) => senders,
+        }
     }
 
     /// As coming in on which interfaces Linux may look up the way back: on the one that the packet leaves by, or on none if

@@ -63,6 +63,7 @@ pub(super) fn pick(view: &mut View<'_>, query: &Query, set: Set) -> Option<Packe
         [space.icmp(crate::header::Family::V4, 8, None), space.icmp(crate::header::Family::V6, 128, None)];
     let echo = space.union(echo[0], echo[1]);
     let syn = space.flags(u8::MAX, tcp_flags::SYN);
+    let answer = space.flags(u8::MAX, tcp_flags::SYN | tcp_flags::ACK);
     let martians = view.compiled.common.martians;
     let wishes = [
         space.fragment(crate::header::Fragment::Whole),
@@ -72,6 +73,7 @@ pub(super) fn pick(view: &mut View<'_>, query: &Query, set: Set) -> Option<Packe
         protocols[1],
         echo,
         syn,
+        answer,
         space.field(Field::Sport, 40_000, u16::MAX),
         space.field(Field::Dport, 443, 443),
         space.field(Field::Dport, 1, u16::MAX),

@@ -13,7 +13,8 @@ use crate::source::Span;
 /// One decision in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
-    /// Where in the walk: `send`, `ingress`, `state`, `source`, `route`, `translate`, `input`, `forward`, `output`, `egress` or `arrive`.
+    /// Where in the walk: `send`, `ingress`, `prerouting`, `state`, `source`, `route`, `translate`, `input`, `forward`,
+    /// `output`, `egress` or `arrive`.
     pub stage: &'static str,
     /// A phrase: "rule ping allows", "routes 0.0.0.0/0 via 192.0.2.2".
     pub text: String,

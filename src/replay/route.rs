@@ -4,7 +4,7 @@ use super::step::is_group_at;
 use super::view::View;
 use crate::header::Packet;
 use crate::model::{
-    Antispoof, Fact, InterfaceId, Lookup, LookupRule, NextHop, NodeId, RouteAction, UnknownId,
+    Antispoof, Fact, InterfaceId, Kind, Lookup, LookupRule, NextHop, NodeId, RouteAction, UnknownId,
 };
 use std::net::IpAddr;
 
@@ -282,8 +282,10 @@ fn asking(view: &View<'_>, incoming: InterfaceId) -> Vec<Option<InterfaceId>> {
 fn look_back_as(view: &View<'_>, incoming: InterfaceId, back: Asked, loose: bool) -> (bool, Option<Found>) {
     let node = view.network.interface(incoming).node;
     let found = lookup(view, node, back);
-    // The way to an own address is the node itself, which no other sender is.
-    let foreign = !view.is_own(node, back.dst);
+    // The way to an own address is the node itself, which no other sender is; and Linux takes none from the broadcast
+    // address of an own prefix, to which the way is for no single one (`__fib_validate_source`).
+    let for_all = view.network.node(node).kind == Kind::Linux && view.is_own_broadcast(node, back.dst);
+    let foreign = !view.is_own(node, back.dst) && !for_all;
     let good = found.all.iter().filter(|found| match &found.outcome {
         _ if !foreign => false,
         Outcome::Send(hops) => loose || hops.iter().any(|hop| hop.interface == incoming),

@@ -460,7 +460,8 @@ pub(super) fn finish(
     let translating = &view.network.node(sight.node).translating;
     let is_first = sight.state == State::New && course == Course::Fresh && view.tracks(sight.node);
     let connection = is_first && (progress.opening || translating.opens);
-    let binding = is_first && view.translates(sight.node) && !translating.opens;
+    // What opens a connection opens no less. Whether it does may be open on *may*.
+    let binding = is_first && view.translates(sight.node) && (view.is_may() || !connection);
     Way { decisions: progress.decisions, exit, packet: *sight.packet, opens: Opens { connection, binding } }
 }
 

@@ -1,9 +1,10 @@
 //! Rules as they are read: what is refused, what is not understood, and that no byte is passed over.
 
-use super::{Backend, Context, Ruleset, parse};
+use super::{Backend, Context, Ruleset, Spot, parse};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::header::Family;
-use crate::model::{Action, Stage, Test};
+use crate::header::{AddressRange, Family};
+use crate::model::translation::End;
+use crate::model::{Action, NewAddress, Stage, Test};
 use crate::source::{SourceMap, Span};
 use proptest::prelude::*;
 use std::fmt::Write;
@@ -175,23 +176,64 @@ fn stages(ruleset: &Ruleset) -> Vec<(Stage, &str)> {
     ruleset.hooks.iter().map(|(stage, chain)| (*stage, ruleset.filter.chains[*chain].name.as_str())).collect()
 }
 
+fn nat(rules: &str) -> Ruleset {
+    let chains = ":PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:idle - [0:0]";
+    good(&format!("*nat\n{chains}\n{rules}\nCOMMIT\n"))
+}
+
 #[test]
-fn a_nat_table_that_translates_makes_everything_uncertain() {
-    let nat = |rule: &str| {
-        let chains = ":PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:idle - [0:0]";
-        good(&format!("*nat\n{chains}\n{rule}\nCOMMIT\n"))
-    };
-    let quiet =
-        nat("-A PREROUTING -j idle\n-A POSTROUTING -j ACCEPT\n-A idle -j DNAT --to-destination 10.0.0.1");
-    assert_eq!(quiet.havoc.len(), 1);
+fn targets_of_nat_become_translations_where_their_chains_run() {
     let quiet =
         nat("-A PREROUTING -j LOG\n-A POSTROUTING -j ACCEPT\n-A idle -j DNAT --to-destination 10.0.0.1");
-    assert!(quiet.havoc.is_empty() && quiet.hooks.is_empty());
-    let loud = nat("-A PREROUTING -p tcp --dport 443 -j DNAT --to-destination 10.0.0.1:8443");
-    assert!(loud.havoc[0].havoc && loud.filter.tracks);
-    assert_eq!(stages(&loud), [(Stage::Input, "nat"), (Stage::Forward, "nat"), (Stage::Output, "nat")]);
-    let (all, action) = rules(&loud, "nat").remove(0);
-    assert!(all.is_empty() && matches!(action, Action::Unknown(_)));
+    assert!(quiet.havoc.is_empty() && quiet.translating.is_empty());
+    let ruleset = nat(
+        "-A PREROUTING -p tcp --dport 443 -j DNAT --to-destination 10.0.0.1-10.0.0.2:8443\n-A OUTPUT -j idle\n\
+         -A POSTROUTING -o eth0 -j MASQUERADE --random\n-A POSTROUTING -s 10.9.0.0/24 -j NETMAP --to 192.0.2.0/24\n\
+         -A POSTROUTING -p udp -j SNAT --to-source 192.0.2.1:1000-2000\n\
+         -A idle -p tcp -j REDIRECT --to-ports 3128\n-A idle -d 192.0.2.9 -j DNAT --to-destination :80",
+    );
+    assert!(ruleset.havoc.is_empty() && ruleset.hooks.is_empty() && ruleset.filter.tracks);
+    let spots: Vec<(Spot, &str)> = ruleset
+        .translating
+        .iter()
+        .map(|(spot, chain)| (*spot, ruleset.filter.chains[*chain].name.as_str()))
+        .collect();
+    let expected = [
+        (Spot::Prerouting, "nat/PREROUTING"),
+        (Spot::Output, "nat/OUTPUT"),
+        (Spot::Postrouting, "nat/POSTROUTING"),
+    ];
+    assert_eq!(spots, expected);
+    let told: Vec<_> = ruleset.filter.translations.iter().map(|t| (t.end, t.to, t.ports, t.random)).collect();
+    let range = |low: &str, high: &str| {
+        NewAddress::Range(AddressRange { low: low.parse().unwrap(), high: high.parse().unwrap() })
+    };
+    let expected = [
+        (End::Destination, range("10.0.0.1", "10.0.0.2"), Some((8443, 8443)), false),
+        (End::Source, NewAddress::Interface, None, true),
+        (End::Source, NewAddress::Prefix("192.0.2.0/24".parse().unwrap()), None, false),
+        (End::Source, range("192.0.2.1", "192.0.2.1"), Some((1000, 2000)), false),
+        (End::Destination, NewAddress::Interface, Some((3128, 3128)), false),
+        (End::Destination, NewAddress::Kept, Some((80, 80)), false),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_nat_table_with_a_target_that_is_not_understood_makes_everything_uncertain() {
+    for rule in [
+        "-A PREROUTING -p tcp --dport 443 -j DNAT --to-destination 10.0.0.1:8443-8450/443",
+        "-A POSTROUTING -j SNAT --to-source gateway.example",
+        "-A POSTROUTING -j FULLCONENAT",
+        // One chain that maps now the destination and now the source.
+        "-A PREROUTING -j idle\n-A POSTROUTING -j idle\n-A idle -j NETMAP --to 192.0.2.0/24",
+    ] {
+        let loud = nat(rule);
+        assert!(loud.havoc[0].havoc && loud.translating.is_empty(), "{rule}");
+        assert_eq!(stages(&loud), [(Stage::Input, "nat"), (Stage::Forward, "nat"), (Stage::Output, "nat")]);
+        let (all, action) = self::rules(&loud, "nat").remove(0);
+        assert!(all.is_empty() && matches!(action, Action::Unknown(_)));
+    }
 }
 
 #[test]
@@ -217,8 +259,7 @@ fn chains_before_and_behind_routing_bind_what_passes_them() {
     assert_eq!(
         stages(&ruleset),
         [
-            (Stage::Input, "mangle/PREROUTING"),
-            (Stage::Forward, "mangle/PREROUTING"),
+            (Stage::Prerouting, "mangle/PREROUTING"),
             (Stage::Forward, "mangle/POSTROUTING"),
             (Stage::Output, "mangle/POSTROUTING"),
         ]
