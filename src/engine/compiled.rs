@@ -6,6 +6,7 @@
 use super::facts::{
     Common, FilterFacts, NodeFacts, SegmentFacts, common, filter_facts, node_facts, segment_facts,
 };
+use super::look::Connections;
 use super::parallel;
 use super::query::{Cut, Limits, RuleRef};
 use super::routes::{Fib, asks, compile_fib};
@@ -14,7 +15,7 @@ use super::translate::{Meeting, Parts};
 use crate::header::Family;
 use crate::model::filter::interface_test;
 use crate::model::{Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State};
-use crate::set::{Field, Frozen, Set, Space};
+use crate::set::{Frozen, Set, Space};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,20 +40,6 @@ struct Tables {
     hooks: FxHashMap<HookKey, Accept>,
     fibs: FxHashMap<(NodeId, u64, Reading), Arc<Fib>>,
     translations: FxHashMap<Meeting, Arc<Parts>>,
-}
-
-/// Packets that pass as part of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Connections {
-    /// What repeats or reverses an open tuple.
-    pub(super) established: Set,
-    /// Errors about those.
-    pub(super) related: Set,
-}
-
-impl Connections {
-    /// Nothing is open.
-    pub(super) const NONE: Connections = Connections { established: Set::EMPTY, related: Set::EMPTY };
 }
 
 /// A network compiled to sets, shared by all queries.
@@ -348,42 +335,6 @@ impl View<'_> {
         sets.sort_unstable();
         sets.dedup();
         self.space.union_all(&sets)
-    }
-
-    /// The packets that a connection table cannot tell from these: flags and fragments are not of the tuple.
-    pub(super) fn tuples(&mut self, packets: Set) -> Set {
-        let packets = self.space.forget(packets, Field::Flags);
-        self.space.forget(packets, Field::Fragment)
-    }
-
-    /// The packets that repeat or reverse any of these.
-    pub(super) fn same_connections(&mut self, packets: Set) -> Set {
-        let tuples = self.tuples(packets);
-        let reversed = self.space.reverse(tuples);
-        self.space.union(tuples, reversed)
-    }
-
-    /// What passes as part of the connections that these packets have opened. Related are ICMP errors from anywhere to
-    /// either end of an open tuple (SEMANTICS.md section 5.1).
-    pub(super) fn connections(&mut self, opened: Set) -> Connections {
-        if opened.is_empty() {
-            return Connections::NONE;
-        }
-        let established = match self.reading {
-            Reading::May => self.same_connections(opened),
-            Reading::Must => {
-                // What only repeats is new until there is an answer, and not every answer is taken for one.
-                let tuples = self.tuples(opened);
-                let reversed = self.space.reverse(tuples);
-                self.space.intersect(reversed, self.compiled.common.sure_answers)
-            }
-        };
-        let sources = self.space.project_src(established);
-        let to_sources = self.space.src_as_dst(sources);
-        let destinations = self.space.project_dst(established);
-        let ends = self.space.union(to_sources, destinations);
-        let related = self.space.intersect(self.compiled.common.icmp_errors, ends);
-        Connections { established, related }
     }
 
     fn compile(

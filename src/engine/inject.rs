@@ -256,15 +256,26 @@ pub(super) fn icmp_errors(space: &mut Space) -> Set {
     space.union_all(&sets)
 }
 
+/// Packets that a query sets free together with their answers.
+pub(super) fn free_requests(space: &mut Space, query: &Query) -> Set {
+    let flows = query.free.iter().filter(|flow| flow.replies);
+    let sets: Vec<Set> = flows.map(|flow| flow_set(space, flow)).collect();
+    space.union_all(&sets)
+}
+
+fn flow_set(space: &mut Space, flow: &FreeFlow) -> Set {
+    let src = space.addresses(Side::Src, &flow.src);
+    let dst = space.addresses(Side::Dst, &flow.dst);
+    let services = super::rules::services_set(space, &flow.services);
+    let ends = space.intersect(src, dst);
+    space.intersect(ends, services)
+}
+
 /// Packets that a query sets free.
 pub(super) fn free(space: &mut Space, query: &Query, which: fn(&FreeFlow) -> bool) -> Set {
     let mut sets = Vec::new();
     for flow in query.free.iter().filter(|flow| which(flow)) {
-        let src = space.addresses(Side::Src, &flow.src);
-        let dst = space.addresses(Side::Dst, &flow.dst);
-        let services = super::rules::services_set(space, &flow.services);
-        let ends = space.intersect(src, dst);
-        let there = space.intersect(ends, services);
+        let there = flow_set(space, flow);
         sets.push(there);
         if flow.replies {
             sets.push(space.reverse(there));

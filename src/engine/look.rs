@@ -3,8 +3,8 @@
 use super::compiled::View;
 use super::passage::Course;
 use super::rules::Accept;
-use crate::model::State;
-use crate::set::Set;
+use crate::model::{Reading, State};
+use crate::set::{Field, Set};
 
 /// A way in which the tracker may look at packets, with the packets it may look at so.
 #[derive(Clone, Copy)]
@@ -46,5 +46,57 @@ impl Look {
 
     pub(super) fn opens(self) -> bool {
         self.kind == LookKind::State(State::New) && matches!(self.course, Course::Fresh | Course::Plain)
+    }
+}
+
+/// Packets that pass as part of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Connections {
+    /// What repeats or reverses an open tuple.
+    pub(super) established: Set,
+    /// Errors about those.
+    pub(super) related: Set,
+}
+
+impl Connections {
+    /// Nothing is open.
+    pub(super) const NONE: Connections = Connections { established: Set::EMPTY, related: Set::EMPTY };
+}
+
+impl View<'_> {
+    /// The packets that a connection table cannot tell from these: flags and fragments are not of the tuple.
+    pub(super) fn tuples(&mut self, packets: Set) -> Set {
+        let packets = self.space.forget(packets, Field::Flags);
+        self.space.forget(packets, Field::Fragment)
+    }
+
+    /// The packets that repeat or reverse any of these.
+    pub(super) fn same_connections(&mut self, packets: Set) -> Set {
+        let tuples = self.tuples(packets);
+        let reversed = self.space.reverse(tuples);
+        self.space.union(tuples, reversed)
+    }
+
+    /// What passes as part of the connections that these packets have opened. Related are ICMP errors from anywhere to
+    /// either end of an open tuple (SEMANTICS.md section 5.1).
+    pub(super) fn connections(&mut self, opened: Set) -> Connections {
+        if opened.is_empty() {
+            return Connections::NONE;
+        }
+        let established = match self.reading {
+            Reading::May => self.same_connections(opened),
+            Reading::Must => {
+                // What only repeats is new until there is an answer, and not every answer is taken for one.
+                let tuples = self.tuples(opened);
+                let reversed = self.space.reverse(tuples);
+                self.space.intersect(reversed, self.compiled.common.sure_answers)
+            }
+        };
+        let sources = self.space.project_src(established);
+        let to_sources = self.space.src_as_dst(sources);
+        let destinations = self.space.project_dst(established);
+        let ends = self.space.union(to_sources, destinations);
+        let related = self.space.intersect(self.compiled.common.icmp_errors, ends);
+        Connections { established, related }
     }
 }

@@ -261,7 +261,10 @@ impl Run<'_, '_> {
             Course::Error => {
                 let any = view.space.forget_address(routed, crate::set::Side::Src);
                 let others = view.space.intersect(any, sessions.ends()[1]);
-                one(view.space.union(routed, others))
+                // Those that stay what they are come first, so that a path shows one of them if it can.
+                [routed, view.space.minus(others, routed)]
+                    .map(|set| Leaving { set, rule: None, routed })
+                    .to_vec()
             }
         }
     }
@@ -379,12 +382,7 @@ impl Run<'_, '_> {
             sessions.list.push(Session { key, forth, back });
             ends.extend([forth.came, forth.went]);
         }
-        let all = view.space.union_all(&ends);
-        let sources = view.space.project_src(all);
-        let destinations = view.space.project_dst(all);
-        let to = [view.space.src_as_dst(sources), destinations];
-        let from = [sources, view.space.dst_as_src(destinations)];
-        sessions.ends = Some([view.space.union_all(&to), view.space.union_all(&from)]);
+        sessions.ends = Some(self::ends(view, &ends));
         let grown = self.sessions[node.index()] != sessions;
         self.sessions[node.index()] = sessions;
         grown
@@ -401,6 +399,23 @@ impl Run<'_, '_> {
         let routed = view.space.union_all(&routed);
         let routed = view.space.intersect(routed, change.routed);
         view.image(routed, change.rule, End::Source)
+    }
+
+    /// Everything that may be another packet than was sent: what translations make of first packets, and of their answers
+    /// and the errors about them. Answers to packets of `answered` are no more than that.
+    pub(super) fn translated(&self, view: &mut View<'_>, answered: Set) -> Set {
+        let mut all = Vec::new();
+        let sessions = self.sessions.iter().flat_map(|sessions| &sessions.list);
+        for session in sessions.filter(|session| session.key.rules != [None, None]) {
+            let Forms { came, routed, went } = session.forth;
+            let others = view.space.minus(came, answered);
+            all.extend([routed, went, view.space.reverse(others)]);
+            if !others.is_empty() {
+                let [to_ends, _] = ends(view, &[others, went]);
+                all.push(view.space.intersect(view.compiled.common.icmp_errors, to_ends));
+            }
+        }
+        view.space.union_all(&all)
     }
 
     /// What packets were as they came that may have left a node, or were delivered, as these.
@@ -447,6 +462,16 @@ impl Run<'_, '_> {
             }
         }
     }
+}
+
+/// Packets to either end of some packets, and packets from either.
+fn ends(view: &mut View<'_>, packets: &[Set]) -> [Set; 2] {
+    let all = view.space.union_all(packets);
+    let sources = view.space.project_src(all);
+    let destinations = view.space.project_dst(all);
+    let to = [view.space.src_as_dst(sources), destinations];
+    let from = [sources, view.space.dst_as_src(destinations)];
+    [view.space.union_all(&to), view.space.union_all(&from)]
 }
 
 /// What answers to packets look like from the other side.

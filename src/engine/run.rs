@@ -3,108 +3,15 @@
 //! Packets are pushed forward as deltas: an interface is processed with what it has not received before. What each
 //! delta came from is kept, so that a witness can be walked back.
 
-use super::compiled::{Connections, View};
+use super::compiled::View;
+use super::history::{Delivery, Delta, Opening, Step};
+use super::look::Connections;
 use super::passage::{Change, Growing, Sessions};
 use super::query::{Origin, Place, Places, Query, Stop};
-use crate::model::{Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, Role, SegmentId};
+use crate::model::{Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, SegmentId};
 use crate::set::{Set, Side};
 use std::collections::VecDeque;
 use std::net::IpAddr;
-
-/// How packets got to an interface or a segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Somebody put them there.
-    Start(Origin),
-    /// A node sent them on.
-    Sent {
-        /// The interface on which the node had received them.
-        receiver: InterfaceId,
-        /// The interface through which it sent them.
-        sends: InterfaceId,
-        /// The next hop; `None` is the destination itself.
-        via: Option<IpAddr>,
-        /// Whether they passed only as part of an open connection.
-        established: bool,
-        /// Whether their destination was rewritten on the way (source routing).
-        any_destination: bool,
-        /// How the node translated them, if it did.
-        change: Option<usize>,
-    },
-    /// A node answered the source of one of `cause`, received on `receiver`.
-    Answered {
-        /// The interface on which the cause was received.
-        receiver: InterfaceId,
-        /// What was answered.
-        cause: Set,
-        /// How the node translated the answer, if it did.
-        change: Option<usize>,
-    },
-    /// A node sent them with its own address.
-    Own {
-        /// The sender.
-        node: NodeId,
-        /// Whether they left only as part of an open connection.
-        established: bool,
-        /// How it translated them, if it did.
-        change: Option<usize>,
-    },
-    /// Somebody undescribed on the segment sent them, after one of `cause` was put there.
-    Somebody {
-        /// The segment.
-        segment: SegmentId,
-        /// What was put there for an address that nobody owns.
-        cause: Set,
-    },
-    /// Somebody behind a node that may be there, or on the internet, after one of `cause` reached it.
-    Beyond {
-        /// The interface that received the cause.
-        receiver: InterfaceId,
-        /// What it received.
-        cause: Set,
-    },
-}
-
-/// Packets that arrived together, and how.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Delta {
-    /// Number in the order of the whole run.
-    pub(super) time: usize,
-    /// The packets that were new.
-    pub(super) set: Set,
-    /// How they came.
-    pub(super) step: Step,
-}
-
-/// A connection table as it grew.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Opening {
-    /// When.
-    pub(super) time: usize,
-    /// The packets that opened.
-    pub(super) set: Set,
-    /// Where their node had received them; `None` if it sent them itself.
-    pub(super) receiver: Option<InterfaceId>,
-    /// Where their node sent them on; `None` if they were delivered.
-    pub(super) sends: Option<InterfaceId>,
-    /// How their node translated them, if it did.
-    pub(super) change: Option<usize>,
-}
-
-/// Packets that got past the input filter of a node.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Delivery {
-    /// When.
-    pub(super) time: usize,
-    /// The packets that were new.
-    pub(super) set: Set,
-    /// Where their node had received them.
-    pub(super) receiver: InterfaceId,
-    /// Whether they passed only as part of an open connection.
-    pub(super) established: bool,
-    /// How the node translated them, if it did.
-    pub(super) change: Option<usize>,
-}
 
 /// Which packets this run follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -465,73 +372,6 @@ impl<'q, 'c> Run<'q, 'c> {
         *known = view.space.union(*known, new);
         self.time += 1;
         self.openings[node.index()].push(Opening { time: self.time, set: new, receiver, sends, change });
-    }
-
-    /// What a place at the far side of a node does with packets: the internet, and nodes that may be there.
-    pub(super) fn beyond(&mut self, view: &mut View<'_>, node: NodeId, receiver: InterfaceId, packets: Set) {
-        self.deliver(view, node, packets, receiver, false, None);
-        let spec = self.network.node(node);
-        let is_internet = spec.role == Role::Internet;
-        if self.query.reading == Reading::Must {
-            return self.across_the_internet(view, receiver, packets);
-        }
-        if is_internet && self.network.assumes(Assumption::NoReflection) {
-            let step = Step::Sent {
-                receiver,
-                sends: receiver,
-                via: None,
-                established: false,
-                any_destination: false,
-                change: None,
-            };
-            for interface in spec.interfaces.iter().filter(|i| **i != receiver) {
-                if self.is_cut(*interface) {
-                    continue;
-                }
-                if let Some(segment) = self.network.interface(*interface).segment {
-                    self.put_to_all(view, segment, packets, Some(*interface), step);
-                }
-            }
-            return;
-        }
-        let packets = self.less_free(view, Place::Node(node), packets);
-        if packets.is_empty() || std::mem::replace(&mut self.beyond[node.index()], true) {
-            return;
-        }
-        let step = Step::Beyond { receiver, cause: packets };
-        let own: Vec<InterfaceId> = spec.interfaces.iter().copied().filter(|i| !self.is_cut(*i)).collect();
-        for interface in &own {
-            if let Some(segment) = self.network.interface(*interface).segment {
-                self.put_to_all(view, segment, Set::FULL, Some(*interface), step);
-            }
-        }
-    }
-
-    /// The internet certainly carries packets to whoever owns their destination on another line of it.
-    fn across_the_internet(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) {
-        let node = self.network.interface(receiver).node;
-        for interface in self.network.node(node).interfaces.iter().filter(|i| **i != receiver) {
-            if self.is_cut(*interface) {
-                continue;
-            }
-            let Some(segment) = self.network.interface(*interface).segment else { continue };
-            let step = Step::Sent {
-                receiver,
-                sends: *interface,
-                via: None,
-                established: false,
-                any_destination: false,
-                change: None,
-            };
-            // Somebody who is only possibly there owns nothing for certain.
-            let owners = view.compiled.segments[segment.index()].owners.iter();
-            let is_there =
-                |id: InterfaceId| self.exists(self.network.node(self.network.interface(id).node).existence);
-            let sets: Vec<Set> = owners.filter(|(id, ..)| is_there(*id)).map(|(_, _, to)| *to).collect();
-            let owned = view.space.union_all(&sets);
-            let theirs = view.space.intersect(packets, owned);
-            self.put(view, segment, theirs, *interface, None, step);
-        }
     }
 
     /// Whether IPv6 runs on an interface in this reading.

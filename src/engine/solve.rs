@@ -139,6 +139,14 @@ pub(super) fn start_counted(view: &mut View<'_>, run: &mut Run<'_, '_>) {
     let unreal = view.space.complement(real);
     let all = inject::free(&mut view.space, query, |_| true);
     let answered = inject::free(&mut view.space, query, |flow| flow.replies);
+    let mut changed = Set::EMPTY;
+    if view.compiled.translates_anywhere() && query.reading == Reading::May {
+        // A packet is free if it is as it was sent and as it crosses; of one that was translated only the latter is known.
+        let asked = inject::free_requests(&mut view.space, query);
+        changed = run.translated(view, asked);
+    }
+    let all = view.space.minus(all, changed);
+    let answered = view.space.minus(answered, changed);
     run.free = view.space.union(all, unreal);
     run.free_answers = view.space.union(answered, unreal);
     run.inject(view, &query.footholds, Origin::Adversary);

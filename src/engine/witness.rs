@@ -1,9 +1,10 @@
 //! From a set of packets that arrive to one packet and its way, and to those that must open connections first.
 
 use super::compiled::View;
+use super::history::{Delivery, Delta, Opening, Step};
 use super::passage::Course;
 use super::query::{Journey, JourneyHop, Origin, Place, Query, Witness};
-use super::run::{Delivery, Delta, Opening, Run, Step};
+use super::run::Run;
 use super::solve::telling_destinations;
 use crate::header::{AddressRange, Packet, proto, tcp_flags};
 use crate::model::{InterfaceId, NodeId, Reading};
@@ -337,7 +338,8 @@ impl<'c, 'q> WalkBack<'_, 'c, '_, 'q> {
             }
         };
         // An error about a connection bears the address of one of its ends and else any.
-        let end = [AddressRange::single(came.dst)];
+        let end = if course == Some(Course::Error) { went.dst } else { came.dst };
+        let end = [AddressRange::single(end)];
         let about = [self.view.space.addresses(Side::Src, &end), self.view.space.addresses(Side::Dst, &end)];
         let about = self.view.space.union(about[0], about[1]);
         for wanted in [wanted, about] {

@@ -4,10 +4,11 @@ use super::originate::{answer, originate};
 use super::put::{Landing, Put, Reason, flood, put};
 use super::reflect::{Answer, answers};
 use super::state::Tables;
-use super::step::{Exit, Reception, Timing, Way, receive};
+use super::step::{Reception, receive};
 use super::trail::{Branch, Decision, End, Hop, Place};
 use super::view::View;
 use super::walk::{Crossing, attachments};
+use super::way::{Exit, Timing, Way};
 use crate::header::Packet;
 use crate::model::{Assumption, InterfaceId, NodeId, SegmentId, State};
 

@@ -25,6 +25,7 @@ pub mod trail;
 pub mod translate;
 pub mod view;
 pub mod walk;
+pub mod way;
 
 pub use explore::{Reached, explore};
 pub use test::certainly_matches;

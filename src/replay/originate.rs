@@ -2,10 +2,11 @@
 
 use super::filter::Sight;
 use super::state::{Tables, states};
-use super::step::{Exit, Progress, Through, Timing, Way, finish, go_out, next_hops, under_states};
+use super::step::{Progress, Through, finish, go_out, next_hops};
 use super::trail::End;
 use super::translate::{Course, Spot, forms, peers};
 use super::view::View;
+use super::way::{Exit, Timing, Way, under_states};
 use crate::header::Packet;
 use crate::model::translation::End as Translated;
 use crate::model::{Hook, Kind, NextHop, NodeId, Stage, State};
@@ -85,7 +86,7 @@ fn own_hops(
     ways: &mut Vec<Way>,
 ) -> Vec<(NextHop, Progress)> {
     let dst = sight.packet.dst;
-    let broadcasting = view.broadcasting(sight.node, dst).into_iter();
+    let broadcasting = view.broadcasting(sight.node, dst);
     let hop = |interface| (NextHop { interface, via: None }, progress.clone());
     let mut hops: Vec<_> = broadcasting.map(hop).collect();
     if view.is_may() || !view.is_own_broadcast(sight.node, dst) {

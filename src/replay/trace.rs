@@ -3,10 +3,10 @@
 use super::Question;
 use super::follow::{Follow, Source};
 use super::state::Tables;
-use super::step::Timing;
 use super::trail::Branch;
 use super::view::View;
 use super::walk::{Origin, attachments};
+use super::way::Timing;
 use crate::header::Packet;
 use crate::model::{Network, Reading};
 

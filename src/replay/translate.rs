@@ -80,7 +80,7 @@ pub(super) fn forms(
     sight: &Sight<'_>,
     course: Course,
     progress: Progress,
-    stops: &mut Vec<super::step::Way>,
+    stops: &mut Vec<super::way::Way>,
 ) -> Vec<Form> {
     let packet = sight.packet;
     if !view.translates(sight.node) {
@@ -111,7 +111,7 @@ fn by_rules(
     spot: &Spot<'_>,
     sight: &Sight<'_>,
     progress: Progress,
-    stops: &mut Vec<super::step::Way>,
+    stops: &mut Vec<super::way::Way>,
 ) -> Vec<Form> {
     let packet = sight.packet;
     let mut found = Vec::new();

@@ -3,10 +3,10 @@
 use super::follow::{Follow, Opened, Source};
 use super::reflect::Answer;
 use super::state::Tables;
-use super::step::Timing;
 use super::trail::{Branch, End, Place};
 use super::translate::Values;
 use super::view::View;
+use super::way::Timing;
 use super::{Foothold, Question, Stance};
 use crate::header::Packet;
 use crate::model::{InterfaceId, Network, NodeId, Reading, SegmentId};

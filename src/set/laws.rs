@@ -4,6 +4,7 @@ mod algebra;
 mod direction;
 mod fields;
 mod lists;
+mod rewrite;
 mod spaces;
 
 use std::net::IpAddr;

@@ -234,7 +234,8 @@ fn related(network: &Network, ways: &[&Branch]) -> Vec<Open> {
 /// The node that a packet to a group is delivered to, if it listens.
 fn groups(network: &Network, arrives: Place, ways: &[&Branch]) -> Option<Open> {
     let (Place::Node(id), Some(way)) = (arrives, ways.last()) else { return None };
-    let dst = way.hops.last()?.packet.dst;
+    let last = way.hops.last().filter(|hop| hop.place == replay::Place::Node(id))?;
+    let dst = last.packet.dst;
     let node = network.node(id);
     let own = network.own_addresses(id).any(|address| address == dst);
     (!own && node.existence == Existence::Described && node.role != Role::Internet).then(|| Open {

@@ -7,7 +7,7 @@ use crate::diag::Diagnostics;
 use crate::header::AddressRange;
 use crate::input::policy::Date;
 use crate::input::{Description, Options, read, read_source};
-use crate::model::{Action, Antispoof, Assumption, Existence, NodeId, Test};
+use crate::model::{Action, Antispoof, Assumption, NodeId, Test};
 use crate::source::SourceMap;
 use std::path::Path;
 

@@ -5,7 +5,8 @@ use super::link::Wiring;
 use super::names::visible;
 use super::work::Work;
 use crate::model::{
-    Address, Existence, Fact, NextHop, NodeId, Role, Segment, SegmentId, Transit, TunnelId, UnknownId,
+    Address, Assumption, Existence, Fact, Kind, NextHop, NodeId, Role, Segment, SegmentId, Transit, TunnelId,
+    UnknownId,
 };
 use crate::source::Span;
 use ipnet::IpNet;
@@ -69,6 +70,7 @@ fn add_possible(
 /// A double for each node that may do anything with packets: it may be there, hears what the node hears on the
 /// same segments under the same addresses, and like everybody who may be there sends anything.
 pub(super) fn add_doubles(work: &mut Work) {
+    doubt_translations(work);
     let havoc: Vec<(NodeId, UnknownId)> = work
         .nodes
         .iter()
@@ -92,6 +94,25 @@ pub(super) fn add_doubles(work: &mut Work) {
             interface.labels = own.labels;
             work.attach(twin, segment);
         }
+    }
+}
+
+/// A device of which nobody knows the kind may let strangers use the bindings of its translations (RFC 4787 section 5), and
+/// so may do anything with what reaches it.
+fn doubt_translations(work: &mut Work) {
+    if work.network.assumes(Assumption::SymmetricNat) {
+        return;
+    }
+    for index in 0..work.nodes.len() {
+        let node = work.network.node(NodeId::at(index));
+        if node.kind == Kind::Linux || node.translating.is_empty() || work.nodes[index].havoc.is_some() {
+            continue;
+        }
+        let what = format!("whom {} lets use its translations: nothing is known of its `kind`", node.name);
+        let settle =
+            "`kind: linux`, if that is what it runs, or `assume: { symmetric-nat: \"…\" }`".to_owned();
+        let span = node.span;
+        work.nodes[index].havoc = Some(work.unknown(what, span, settle));
     }
 }
 
