@@ -80,9 +80,10 @@ impl View<'_> {
             let to_groups = self.space.intersect(sources, group);
             senders = self.space.union(senders, to_groups);
         }
-        // The way to an own address is the node itself, which no other sender is.
-        let own = self.compiled.nodes[node.index()].from_own;
-        self.space.minus(senders, own)
+        // The way to an own address is the node itself, which no other sender is, and nobody sends from a broadcast address.
+        let facts = &self.compiled.nodes[node.index()];
+        let nobody = self.space.union(facts.from_own, facts.from_broadcast);
+        self.space.minus(senders, nobody)
     }
 
     /// As coming in on which interfaces Linux may look up the way back: on the one that the packet leaves by, or on none if

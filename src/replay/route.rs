@@ -282,8 +282,8 @@ fn asking(view: &View<'_>, incoming: InterfaceId) -> Vec<Option<InterfaceId>> {
 fn look_back_as(view: &View<'_>, incoming: InterfaceId, back: Asked, loose: bool) -> (bool, Option<Found>) {
     let node = view.network.interface(incoming).node;
     let found = lookup(view, node, back);
-    // The way to an own address is the node itself, which no other sender is.
-    let foreign = !view.is_own(node, back.dst);
+    // The way to an own address is the node itself, which no other sender is, and nobody sends from a broadcast address.
+    let foreign = !view.is_own(node, back.dst) && !view.is_own_broadcast(node, back.dst);
     let good = found.all.iter().filter(|found| match &found.outcome {
         _ if !foreign => false,
         Outcome::Send(hops) => loose || hops.iter().any(|hop| hop.interface == incoming),
