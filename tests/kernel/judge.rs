@@ -174,7 +174,12 @@ impl Case<'_> {
         let walks = walked(self.spec, self.described, probes);
         let mut touched = BTreeSet::new();
         let mut found = Ok(());
+        // What may have opened a connection and did not for certain leaves nothing certain about what comes after it.
+        let mut open = false;
         for (number, (probe, walked)) in probes.iter().zip(&walks).enumerate() {
+            let must = if open { Vec::new() } else { walked.must.clone() };
+            open |= walked.must != [walked.may.clone()];
+            let walked = &Walked { must, may: walked.may.clone() };
             let seen = self.send(probe, walked, tally);
             touched.extend(&seen.touched);
             let so_far = &probes[..=number];
