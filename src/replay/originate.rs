@@ -27,7 +27,10 @@ pub fn answer(view: &View<'_>, node: NodeId, packet: &Packet, states: &[State]) 
     if view.is_own(node, packet.dst) {
         return Vec::new();
     }
-    let states = if view.tracks(node) { states } else { &[State::New] };
+    let mut states = if view.tracks(node) { states.to_vec() } else { vec![State::New] };
+    if states.contains(&State::Invalid) && view.network.relates_own_errors(node) {
+        states.push(State::Related);
+    }
     states.iter().flat_map(|state| ways_out(view, node, packet, *state)).collect()
 }
 

@@ -377,6 +377,7 @@ impl<N: Names> Work<'_, '_, N> {
             span: policy.header,
             chains: self.chains.into(),
             tracks,
+            relates_own_errors: false,
         };
         Lowered { filter, ledger: self.ledger }
     }

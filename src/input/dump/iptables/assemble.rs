@@ -207,7 +207,13 @@ impl<'c, 's> Assembly<'c, 's> {
         Ruleset {
             family: self.context.family,
             backend: dump.backend,
-            filter: Filter { name, span, chains: self.chains, tracks: self.context.tracks },
+            filter: Filter {
+                name,
+                span,
+                chains: self.chains,
+                tracks: self.context.tracks,
+                relates_own_errors: true,
+            },
             type_tests: std::mem::take(&mut self.context.type_tests),
             reassembly: self.context.reassembly,
             unknowns: std::mem::take(&mut self.context.unknowns),

@@ -182,7 +182,13 @@ impl Policies {
             });
             Chain { name: name.clone(), span, rules, policy: None }
         });
-        self.filters.push(Filter { name, span, chains: chains.into(), tracks: true });
+        self.filters.push(Filter {
+            name,
+            span,
+            chains: chains.into(),
+            tracks: true,
+            relates_own_errors: false,
+        });
         let filter = FilterId::at(self.filters.len() - 1);
         let bound = &mut self.bound[node];
         for part in Part::ALL {
