@@ -426,8 +426,11 @@ impl Run<'_, '_> {
             return;
         }
         use State::{Established, Invalid, New, Related, Untracked};
+        let related = self.network.relates_own_errors(node);
+        let fresh: &[State] =
+            if related { &[New, Related, Invalid, Untracked] } else { &[New, Invalid, Untracked] };
         let kinds: [(Vec<Set>, &[State]); 2] =
-            [(causes.delivered, &[New, Established, Related]), (causes.fresh, &[New, Invalid, Untracked])];
+            [(causes.delivered, &[New, Established, Related]), (causes.fresh, fresh)];
         for (kind, (sets, states)) in kinds.into_iter().enumerate() {
             let cause = view.space.union_all(&sets);
             let cause = self.less_free(view, Place::Node(node), cause);

@@ -214,7 +214,7 @@ pub(super) fn sure_answers(space: &mut Space) -> Set {
     use crate::header::tcp_flags::{ACK, FIN, RST, SYN, URG};
     let tcp = space.protocol(proto::TCP);
     let mut all = vec![space.complement(tcp)];
-    for flags in [SYN | ACK, RST, RST | ACK, ACK, ACK | URG] {
+    for flags in [SYN, SYN | ACK, RST, RST | ACK, ACK, ACK | URG] {
         let answers = space.flags(FIN | SYN | RST | ACK | URG, flags);
         all.push(space.intersect(tcp, answers));
     }

@@ -23,6 +23,9 @@ pub struct Filter {
     pub translations: Vec<Translation>,
     /// Whether a device with this filter tracks connections, and so reassembles fragments first.
     pub tracks: bool,
+    /// Whether an ICMP error of the device itself counts as related to the packet that it is about, were that the first of a
+    /// connection. With netfilter it does; a policy means errors about open connections.
+    pub relates_own_errors: bool,
 }
 
 impl Filter {

@@ -142,6 +142,11 @@ impl Network {
         self.hooks(id).iter().any(|hook| self.filter(hook.filter).rejects_from(hook.chain))
     }
 
+    /// Whether the ICMP errors of a node itself count as related to what they are about for one of its lists.
+    pub fn relates_own_errors(&self, id: NodeId) -> bool {
+        self.node(id).output.iter().any(|hook| self.filter(hook.filter).relates_own_errors)
+    }
+
     /// Whether a list of an interface may reject packets of a family as they come in.
     pub fn rejects_at(&self, id: InterfaceId, family: Family) -> bool {
         let binding =

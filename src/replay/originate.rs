@@ -35,7 +35,10 @@ pub fn answer(view: &View<'_>, tables: &Tables, node: NodeId, packet: &Packet, s
     if view.is_own(node, packet.dst) {
         return Vec::new();
     }
-    let states = if view.tracks(node) { states } else { &[State::New] };
+    let mut states = if view.tracks(node) { states.to_vec() } else { vec![State::New] };
+    if states.contains(&State::Invalid) && view.network.relates_own_errors(node) {
+        states.push(State::Related);
+    }
     let peers = peers(view, tables, node);
     let ways = |state: &State| {
         ways_out(view, node, packet, *state, Through { course: Course::of(*state), peers: &peers })

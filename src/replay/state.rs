@@ -204,7 +204,7 @@ pub fn states(view: &View<'_>, tables: &Tables, node: NodeId, packet: &Packet) -
 pub fn is_certainly_established(hit: Hit, packet: &Packet) -> bool {
     use tcp_flags::{ACK, FIN, RST, SYN, URG};
     let flags = packet.flags & (FIN | SYN | RST | ACK | URG);
-    let answers = [SYN | ACK, RST, RST | ACK, ACK, ACK | URG].contains(&flags);
+    let answers = [SYN, SYN | ACK, RST, RST | ACK, ACK, ACK | URG].contains(&flags);
     hit.relation == Relation::Reverses && (packet.proto != proto::TCP || answers)
 }
 

@@ -374,3 +374,15 @@ fn whoever_reaches_the_end_of_a_tunnel_sends_what_comes_out_of_it() {
         judged(&open, &Attack { name, spec: of(), from: 0, to: 1, sends: vec![sent], prepare: |_| {} });
     });
 }
+
+#[test]
+fn errors_of_a_device_are_related_to_what_they_are_about() {
+    isolated("attacks::errors_of_a_device_are_related_to_what_they_are_about", || {
+        let of = |states: &str| {
+            let rule = format!("-A OUTPUT -m conntrack --ctstate {states} -j ACCEPT");
+            filtered(star(2), ["DROP", "DROP", "DROP"], &[&rule])
+        };
+        let lost = from_line(0, packet("10.2.0.2", "192.0.2.1", proto::UDP));
+        open_and_closed("related-error", of("RELATED,ESTABLISHED"), of("ESTABLISHED"), [0, 1], &[lost]);
+    });
+}

@@ -190,9 +190,9 @@ const FEATURES: &[Feature] = &[
         name: "addrtype",
         needs: Needs::Nothing,
         write: |c, w| {
-            let all = ["--dst-type LOCAL", "--src-type LOCAL", "--dst-type UNICAST", "--dst-type BROADCAST"];
-            // IPv6 has no broadcast.
-            let word = c.pick(if w.family == Family::V4 { &all } else { &all[..3] });
+            let all = ["--dst-type UNICAST", "--dst-type BROADCAST", "--dst-type LOCAL", "--src-type LOCAL"];
+            // IPv6 has no broadcast, and takes the first address of a network for anycast, not for local as the model does.
+            let word = c.pick(if w.family == Family::V4 { &all } else { &all[..1] });
             format!("-m addrtype {}{word}", not(c))
         },
     },

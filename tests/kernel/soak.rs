@@ -40,7 +40,8 @@ pub(crate) fn many(networks: u64, packets: usize) {
 
 fn report(tally: &Tally, took: Duration) {
     let Tally { networks, packets, arrived, delivered, answers, sessions, .. } = tally;
-    println!("{networks} networks, {packets} packets in {:.1} s", took.as_secs_f64());
+    // The harness has begun a line of its own.
+    println!("\n{networks} networks, {packets} packets in {:.1} s", took.as_secs_f64());
     println!("{arrived} got further than their line, {delivered} were delivered, {answers} drew answers");
     println!("{sessions} sessions; {} ways that the engine shows arrived", tally.witnesses);
     println!("{} of single packets: may is must; {} late", tally.exact, tally.late);

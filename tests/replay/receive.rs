@@ -208,6 +208,11 @@ fn rule_3b_nothing_is_certain_about_a_source_that_is_a_broadcast_address_here() 
     let line = Line::new().quiet();
     assert_eq!(line.crosses(syn("10.0.0.255", HOST, 80)), OPEN);
     assert_eq!(line.crosses(syn("10.0.9.255", HOST, 80)), YES);
+    // Whoever checks sources takes none of them.
+    let mut line = Line::new().quiet();
+    line.net.interface_mut(line.r0).antispoof = [Antispoof::Strict; 2];
+    assert_eq!(line.crosses(syn("10.0.0.254", HOST, 80)), YES);
+    assert_eq!(line.crosses(syn("10.0.0.255", HOST, 80)), NO);
 }
 
 #[test]

@@ -114,6 +114,13 @@ fn rule_7_answers_leave_through_the_output_filter_under_their_states() {
     assert_eq!(out(&[State::Related]), [OPEN, NO]);
     assert_eq!(out(&[State::Invalid]), [NO, OPEN]);
     assert_eq!(out(&[State::Untracked]), [NO, OPEN]);
+    // For netfilter an error of its own is related to the packet that it is about.
+    let mut line = closed();
+    let allow = rule("out", vec![Test::State(vec![State::Related])], Action::Accept);
+    let filter = line.net.filter(true, vec![chain(Some(Action::Drop), vec![allow])]);
+    line.net.network.filters[filter.index()].relates_own_errors = true;
+    line.net.bind(line.r, Stage::Output, filter);
+    assert_eq!(answered(&line, syn(LEFT, FAR, 80)), OPEN);
 }
 
 #[test]

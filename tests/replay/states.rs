@@ -100,7 +100,7 @@ fn rule_5_of_tcp_only_some_flags_are_certainly_an_answer() {
         let answer = Packet { flags, ..reply(opening) };
         line.arrives(Place::Segment(line.right), answer, &[opening])
     };
-    for flags in [SYN | ACK, ACK, ACK | PSH, RST, RST | ACK] {
+    for flags in [SYN, SYN | ACK, ACK, ACK | PSH, RST, RST | ACK] {
         assert_eq!(answers(flags), YES, "{flags:#x}");
     }
     for flags in [0, FIN, FIN | ACK, SYN | FIN, SYN | RST] {

@@ -158,7 +158,14 @@ impl Net {
 
     pub(crate) fn filter(&mut self, tracks: bool, chains: Vec<Chain>) -> FilterId {
         let name = format!("filter{}", self.network.filters.len());
-        self.network.filters.push(Filter { name, span: nowhere(), chains, translations: Vec::new(), tracks });
+        self.network.filters.push(Filter {
+            name,
+            span: nowhere(),
+            chains,
+            translations: Vec::new(),
+            tracks,
+            relates_own_errors: false,
+        });
         FilterId::at(self.network.filters.len() - 1)
     }
 

@@ -83,7 +83,14 @@ impl Maker {
             chains.push(chain(policy, rules));
         }
         let name = "nat".to_owned();
-        self.case.network.filters.push(Filter { name, span: nowhere(), chains, translations, tracks: true });
+        self.case.network.filters.push(Filter {
+            name,
+            span: nowhere(),
+            chains,
+            translations,
+            tracks: true,
+            relates_own_errors: false,
+        });
         FilterId::at(self.case.network.filters.len() - 1)
     }
 

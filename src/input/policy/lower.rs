@@ -378,6 +378,7 @@ impl<N: Names> Work<'_, '_, N> {
             chains: self.chains.into(),
             translations: Vec::new(),
             tracks,
+            relates_own_errors: false,
         };
         Lowered { filter, ledger: self.ledger }
     }

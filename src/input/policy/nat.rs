@@ -56,7 +56,7 @@ impl<N: Names> Lowerer<'_, '_, N> {
             return None;
         }
         let name = format!("nat {}", nat.name.value);
-        Some(Filter { name, span: nat.header, chains, translations, tracks: true })
+        Some(Filter { name, span: nat.header, chains, translations, tracks: true, relates_own_errors: false })
     }
 }
 

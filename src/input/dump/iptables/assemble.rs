@@ -264,6 +264,7 @@ impl<'c, 's> Assembly<'c, 's> {
                 chains: self.chains,
                 translations: self.translations,
                 tracks: self.context.tracks,
+                relates_own_errors: true,
             },
             type_tests: std::mem::take(&mut self.context.type_tests),
             reassembly: self.context.reassembly,

@@ -90,8 +90,14 @@ impl Lowering<'_> {
         let action = Action::Unknown(id);
         let rule = Rule { name: "1".to_owned(), span, matches: Vec::new(), action, opens: true };
         let chain = Chain { name: name.clone(), span, rules: vec![rule], policy: Some(Action::Accept) };
-        let filter = Filter { name, span, chains: vec![chain], translations: Vec::new(), tracks: false };
-        let filter = self.builder.add_filter(filter);
+        let filter = self.builder.add_filter(Filter {
+            name,
+            span,
+            chains: vec![chain],
+            translations: Vec::new(),
+            tracks: false,
+            relates_own_errors: true,
+        });
         for stage in stages {
             bind(node, *stage, Hook { filter, chain: 0, family });
         }
