@@ -200,7 +200,7 @@ fn routed(
     if local {
         deliver(view, sight, through, progress.clone(), ways);
         if view.is_own(node, packet.dst) {
-            reroute(view, sight, &progress, ways);
+            reroute(view, sight, through.course, &progress, ways);
         }
     }
     if forward {
@@ -285,7 +285,8 @@ pub(super) fn finish(
     let is_first = sight.state == State::New && course == Course::Fresh && view.tracks(sight.node);
     let connection = is_first && (progress.opening || translating.opens);
     // What opens a connection opens no less. Whether it does may be open on *may*.
-    let binding = is_first && view.translates(sight.node) && (view.is_may() || !connection);
+    let translated_only = view.translates(sight.node) && !translating.opens;
+    let binding = is_first && translated_only && (view.is_may() || !connection);
     Way { decisions: progress.decisions, exit, packet: *sight.packet, opens: Opens { connection, binding } }
 }
 
@@ -435,7 +436,7 @@ fn cannot_send(view: &View<'_>, out: InterfaceId, packet: &Packet) -> Option<End
 
 /// Source routing (SEMANTICS.md section 3.6): from an own address a packet may go on to any destination, and the
 /// forward filter has seen the own address.
-fn reroute(view: &View<'_>, sight: &Sight<'_>, progress: &Progress, ways: &mut Vec<Way>) {
+fn reroute(view: &View<'_>, sight: &Sight<'_>, course: Course, progress: &Progress, ways: &mut Vec<Way>) {
     let node = view.network.node(sight.node);
     let honours = view.is_may()
         && node.source_routing.holds(view.reading)
@@ -450,7 +451,7 @@ fn reroute(view: &View<'_>, sight: &Sight<'_>, progress: &Progress, ways: &mut V
         progress.note(Decision::SourceRouted(node.source_routing.unknown()));
         let mut stopped = Vec::new();
         if let Some(progress) = pass(view, Stage::Forward, &node.forward, &sight, progress, &mut stopped) {
-            ways.push(finish(view, &sight, Course::of(sight.state), progress, Exit::Reroute { out }));
+            ways.push(finish(view, &sight, course, progress, Exit::Reroute { out }));
         }
     }
 }
