@@ -1,5 +1,6 @@
 //! `--as-of`: the day behind which policy rules with an earlier `until` are listed.
 
+use super::trace::commands;
 use super::*;
 
 /// Time is asked for and told, up to a day.
