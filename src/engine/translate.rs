@@ -226,7 +226,10 @@ impl View<'_> {
                 for family in Family::ALL {
                     let lent = lent_addresses(self.compiled.network, lender, family);
                     // Which of several it is, its routes decide.
-                    if self.reading == Reading::May || lent.len() == 1 {
+                    if self.reading == Reading::May && lent.is_empty() {
+                        // It may have one that nobody described.
+                        all.push(crate::header::AddressRange::all(family));
+                    } else if self.reading == Reading::May || lent.len() == 1 {
                         all.extend(lent);
                     }
                 }

@@ -60,6 +60,9 @@ impl Values {
     }
 }
 
+/// Pools of more addresses than this are not followed one by one.
+const MOST_CHOICES: u128 = 16;
+
 /// Where in its walk a packet is translated.
 pub(super) struct Spot<'a> {
     pub(super) hooks: &'a [Hook],
@@ -187,12 +190,32 @@ fn becomes(
         NewAddress::Range(range) => choose(view, range),
         NewAddress::Prefix(net) => vec![mapped(net, old)],
         NewAddress::Interface => {
-            let lent = lender.map(|id| lent_addresses(view.network, id, packet.family())).unwrap_or_default();
+            let Some(lender) = lender else { return Vec::new() };
+            let lent = lent_addresses(view.network, lender, packet.family());
+            if view.is_may() && lent.is_empty() {
+                // It may have one that nobody described.
+                return forms_with(
+                    view,
+                    translation,
+                    packet,
+                    choose(view, AddressRange::all(packet.family())),
+                );
+            }
             // Which of several it is, its routes decide.
             let is_certain = view.is_may() || lent.len() == 1;
             if is_certain { lent.iter().map(|range| range.low).collect() } else { Vec::new() }
         }
     };
+    forms_with(view, translation, packet, addresses)
+}
+
+/// The packet with each of these addresses, and with any port that it may be given then.
+fn forms_with(
+    view: &View<'_>,
+    translation: &Translation,
+    packet: &Packet,
+    addresses: Vec<IpAddr>,
+) -> Vec<Packet> {
     let mut all = BTreeSet::new();
     for address in addresses {
         let moved = with_address(packet, translation.end, address);
@@ -217,8 +240,15 @@ fn choose(view: &View<'_>, range: AddressRange) -> Vec<IpAddr> {
             }
             fitting.into_iter().collect()
         }
-        // Both ends of a pool stand for it.
-        None => BTreeSet::from([range.low, range.high]).into_iter().collect(),
+        None => {
+            let (low, high) = (address_number(range.low), address_number(range.high));
+            let family = range.family();
+            if high - low < MOST_CHOICES {
+                return (low..=high).map(|number| address_from_number(family, number)).collect();
+            }
+            // Both ends stand for a large pool where one is enough. What happens for all of it is not found out.
+            if view.is_may() { vec![range.low, range.high] } else { Vec::new() }
+        }
     }
 }
 

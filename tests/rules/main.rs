@@ -10,6 +10,7 @@ mod neighbours;
 mod routing;
 mod spread;
 mod standing;
+mod translation;
 mod unsaid;
 
 use isoaudit::audit::{self, Options, Unwatched};

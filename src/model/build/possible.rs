@@ -5,8 +5,7 @@ use super::link::Wiring;
 use super::names::visible;
 use super::work::Work;
 use crate::model::{
-    Address, Assumption, Existence, Fact, Kind, NextHop, NodeId, Role, Segment, SegmentId, Transit, TunnelId,
-    UnknownId,
+    Address, Existence, Fact, Kind, NextHop, NodeId, Role, Segment, SegmentId, Transit, TunnelId, UnknownId,
 };
 use crate::source::Span;
 use ipnet::IpNet;
@@ -97,22 +96,17 @@ pub(super) fn add_doubles(work: &mut Work) {
     }
 }
 
-/// A device of which nobody knows the kind may let strangers use the bindings of its translations (RFC 4787 section 5), and
-/// so may do anything with what reaches it.
+/// A device of which nobody knows the kind may filter before it translates or behind, and may let strangers use the
+/// bindings of its translations (RFC 4787 section 5); so it may do anything with what reaches it.
 fn doubt_translations(work: &mut Work) {
-    if work.network.assumes(Assumption::SymmetricNat) {
-        return;
-    }
     for index in 0..work.nodes.len() {
         let node = work.network.node(NodeId::at(index));
         if node.kind == Kind::Linux || node.translating.is_empty() || work.nodes[index].havoc.is_some() {
             continue;
         }
-        let what = format!("whom {} lets use its translations: nothing is known of its `kind`", node.name);
-        let settle =
-            "`kind: linux`, if that is what it runs, or `assume: { symmetric-nat: \"…\" }`".to_owned();
+        let what = format!("how {} filters and translates: nothing is known of its `kind`", node.name);
         let span = node.span;
-        work.nodes[index].havoc = Some(work.unknown(what, span, settle));
+        work.nodes[index].havoc = Some(work.unknown(what, span, "`kind: linux`, if that is what it runs"));
     }
 }
 

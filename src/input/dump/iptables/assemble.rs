@@ -195,7 +195,9 @@ impl<'c, 's> Assembly<'c, 's> {
         }
         let first = (0..table.chains.len()).find_map(|chain| used.acts[chain].filter(|_| used.runs(chain)));
         if name == "nat" {
-            match not_understood(table, used) {
+            // What is kept from the tracker is not translated either.
+            let untracked = self.stateless.and_then(|id| self.context.unknowns[id.index()].span);
+            match not_understood(table, used).or(untracked.filter(|_| first.is_some())) {
                 Some(span) => {
                     let text = self.context.excerpt(span);
                     self.blanket("nat", format!("how `{text}` translates packets"), span);
