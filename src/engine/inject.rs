@@ -263,7 +263,7 @@ pub(super) fn free_requests(space: &mut Space, query: &Query) -> Set {
     space.union_all(&sets)
 }
 
-fn flow_set(space: &mut Space, flow: &FreeFlow) -> Set {
+pub(super) fn flow_set(space: &mut Space, flow: &FreeFlow) -> Set {
     let src = space.addresses(Side::Src, &flow.src);
     let dst = space.addresses(Side::Dst, &flow.dst);
     let services = super::rules::services_set(space, &flow.services);

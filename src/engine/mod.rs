@@ -5,6 +5,7 @@
 //! where; then what descends from the footholds, which alone counts (SEMANTICS.md section 5.2).
 
 mod arrivals;
+mod channel;
 mod compiled;
 mod device;
 mod endings;
@@ -28,6 +29,7 @@ mod translate;
 mod witness;
 
 pub use arrivals::arrivals;
+pub use channel::translated_ends;
 pub use compiled::Compiled;
 pub use endings::{EndedBy, Ending};
 pub use inject::own_sources;

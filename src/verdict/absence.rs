@@ -20,7 +20,7 @@ pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, absences: &[Absence<'_>])
     let mut broken = Vec::new();
     let mut possible = Vec::new();
     for absence in absences {
-        let query = absence.query(judge.network, Reading::May);
+        let query = absence.query(&judge.compiled, judge.network, Reading::May);
         let quick = solve_coarsely(&judge.compiled, &query, judge.options.limits);
         if quick.is_none() && violations(judge, claim, absence, &mut ruling) {
             broken.push(absence);
@@ -122,7 +122,7 @@ fn settle_absence(
 
 /// Looks for counterexamples, cause by cause. Returns whether there is one.
 fn violations(judge: &Judge<'_>, claim: &Claim, absence: &Absence<'_>, ruling: &mut Ruling) -> bool {
-    let mut query = absence.query(judge.network, Reading::Must);
+    let mut query = absence.query(&judge.compiled, judge.network, Reading::Must);
     query.own_sources = true;
     let undescribed = std::mem::take(&mut query.honest_segments);
     let mut found = false;

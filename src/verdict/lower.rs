@@ -3,7 +3,7 @@
 use crate::claim::select::{Selection, select};
 use crate::claim::selector::{Expr, Selector};
 use crate::claim::{Confined, Direction, Door, Except, Isolated, OnlyVia};
-use crate::engine::{Cut, FreeFlow, Place, Places, Query, RuleRef};
+use crate::engine::{Compiled, Cut, FreeFlow, Place, Places, Query, RuleRef, translated_ends};
 use crate::header::AddressRange;
 use crate::model::{Assumption, Network, NodeId, Reading, Role, SegmentId};
 
@@ -106,7 +106,7 @@ pub(super) fn only_via(claim: &OnlyVia) -> Absence<'_> {
 impl<'a> Absence<'a> {
     /// The query of a reading. *May* takes everything that may be a sender or a target, and frees only what is
     /// certainly excepted; *must* the other way round.
-    pub(super) fn query(&self, network: &Network, reading: Reading) -> Query {
+    pub(super) fn query(&self, compiled: &Compiled<'_>, network: &Network, reading: Reading) -> Query {
         let from = places(network, &self.from.expr, reading);
         let targets = self.to.places(network, reading);
         let other = opposite(reading);
@@ -128,7 +128,7 @@ impl<'a> Absence<'a> {
             footholds: if self.honest {
                 none.clone()
             } else {
-                standing.or(&self.far_ends(network, &from, &targets, reading))
+                standing.or(&self.far_ends(compiled, network, &from, &targets, reading))
             },
             honest,
             honest_segments,
@@ -164,12 +164,23 @@ impl<'a> Absence<'a> {
     }
 
     /// An excepted channel carries anything, so its far end counts as reached if it is in neither `from` nor `to`: a node, or a
-    /// segment where somebody whom nobody described may be that end. A channel with replies has two.
-    fn far_ends(&self, network: &Network, from: &Places, targets: &Places, reading: Reading) -> Places {
+    /// segment where somebody whom nobody described may be that end. A channel with replies has two, and where addresses are
+    /// translated it ends at whoever its packets are translated to go to.
+    fn far_ends(
+        &self,
+        compiled: &Compiled<'_>,
+        network: &Network,
+        from: &Places,
+        targets: &Places,
+        reading: Reading,
+    ) -> Places {
         let mut ends = Places::none(network.nodes.len(), network.segments.len());
         if reading == Reading::May {
             for except in self.except {
                 ends = ends.or(&ends_of(network, except));
+                if network.translates() {
+                    ends = ends.or(&translated_ends(compiled, &free(network, except, Reading::May)));
+                }
             }
             ends.nodes.iter_mut().enumerate().for_each(|(index, is_end)| {
                 *is_end &= !from.nodes[index] && !targets.nodes[index];
@@ -187,7 +198,12 @@ impl<'a> Absence<'a> {
         if self.footholds(network, &from, reading).contains(place) {
             return None;
         }
-        self.except.iter().find(|except| ends_of(network, except).contains(place))
+        let named = self.except.iter().find(|except| ends_of(network, except).contains(place));
+        // A channel that is translated ends elsewhere than it says; of one it is plain which.
+        named.or(match self.except {
+            [only] if network.translates() => Some(only),
+            _ => None,
+        })
     }
 }
 

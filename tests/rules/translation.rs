@@ -92,3 +92,49 @@ fn an_unknown_kind_may_filter_before_it_translates_and_let_strangers_in() {
     assert_eq!(judged.verdicts(), "decoyed=undetermined caught=undetermined", "{}", judged.text());
     assert!(judged.text().contains("`kind: linux`, if that is what it runs"), "{}", judged.text());
 }
+
+/// A border publishes `web`, and whoever has that gets on to `t`, by a line that nobody from outside can use.
+const PUBLISHED: &str = r#"isoaudit: 1
+zones: { wan: {}, lan: {} }
+defaults: { kind: linux, ipv6: off, interfaces: { antispoof: strict } }
+assume: { no-reflection: "a test", static-neighbours: "a test", no-hidden-forwarding: "a test" }
+groups: { hosts: { role: host } }
+nodes:
+  a: { group: hosts, gateway: 192.0.2.1, interfaces: { eth0: { ipv4: 192.0.2.9/30 } } }
+  web:
+    group: hosts
+    gateway: 10.1.0.1
+    interfaces: { eth0: { ipv4: 10.1.0.2/30 }, eth1: { ipv4: 10.2.0.1/30 } }
+  t: { group: hosts, gateway: 10.2.0.1, interfaces: { eth0: { ipv4: 10.2.0.2/30 } } }
+  gw:
+    role: firewall
+    policy: gw.rules
+    interfaces: { wan0: { ipv4: 192.0.2.10/30, zone: wan }, lan0: { ipv4: 10.1.0.1/30, zone: lan } }
+links:
+  - endpoints: ["a:eth0", "gw:wan0"]
+  - endpoints: ["web:eth0", "gw:lan0"]
+  - endpoints: ["web:eth1", "t:eth0"]
+claims:
+  - id: away
+    isolated: { from: "node:a", to: "node:t", except: [{ from: "node:a", to: "node:FAR", service: tcp/443 }] }
+"#;
+
+#[test]
+fn a_channel_ends_where_its_packets_are_translated_to_go() {
+    let rules = "policy gw {
+  default deny
+  rule web { allow from zone wan to 10.1.0.2 service tcp/443 state new }
+  rule quiet { deny from self to any }
+}
+nat gw {
+  dnat from zone wan to 192.0.2.10 service tcp/443 as 10.1.0.2
+}
+";
+    let text = with(PUBLISHED, &[("gateway: 192.0.2.1,", "gateway: 192.0.2.10,")]);
+    for (test, far) in [("channel-plain", "web"), ("channel-translated", "gw")] {
+        let judged = judge(test, &[("topology.yaml", &with(&text, &[("FAR", far)])), ("gw.rules", rules)]);
+        assert_eq!(judged.verdicts(), "away=undetermined", "{far}: {}", judged.text());
+        let text = judged.text();
+        assert!(text.contains("far end of the excepted channel node:a to"), "{text}");
+    }
+}
