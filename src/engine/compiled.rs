@@ -3,17 +3,19 @@
 //! [`Compiled`] is made once, by all threads, frozen and shared. A [`View`] is one query's private layer over it: it
 //! answers from the base where it can, and compiles by itself what the query changed.
 
+use super::alike::Group;
 use super::facts::{
-    Common, FilterFacts, NodeFacts, SegmentFacts, common, filter_facts, node_facts, segment_facts,
+    Common, FilterFacts, NodeFacts, SegmentFacts, common, filter_facts, joined, node_facts, segment_facts,
 };
+use super::look::Connections;
 use super::parallel;
 use super::query::{Cut, Limits};
-use super::routes::{Fib, asks, compile_fib};
+use super::routes::{Fib, asks, compile_fib, routes_all_alike};
 use super::rules::{Accept, Situation, compile_hook};
 use crate::header::Family;
 use crate::model::filter::interface_test;
-use crate::model::{Antispoof, Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State};
-use crate::set::{Field, Frozen, Set, Side, Space};
+use crate::model::{Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State};
+use crate::set::{Frozen, Set, Space};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -34,23 +36,11 @@ struct HookKey {
 type Call = (Option<InterfaceId>, Option<InterfaceId>, Hook);
 
 #[derive(Default)]
-struct Tables {
+pub(super) struct Tables {
     hooks: FxHashMap<HookKey, Accept>,
     fibs: FxHashMap<(NodeId, u64, Reading), Arc<Fib>>,
-}
-
-/// Packets that pass as part of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Connections {
-    /// What repeats or reverses an open tuple.
-    pub(super) established: Set,
-    /// Errors about those.
-    pub(super) related: Set,
-}
-
-impl Connections {
-    /// Nothing is open.
-    pub(super) const NONE: Connections = Connections { established: Set::EMPTY, related: Set::EMPTY };
+    /// For an interface and the packets that are known to come from its node, those whose source it takes.
+    pub(super) plausible: FxHashMap<(InterfaceId, Set), Set>,
 }
 
 /// A network compiled to sets, shared by all queries.
@@ -61,6 +51,12 @@ pub struct Compiled<'n> {
     pub(super) nodes: Vec<NodeFacts>,
     pub(super) segments: Vec<SegmentFacts>,
     pub(super) common: Common,
+    /// For each segment whether frames may move on from it or to it by themselves.
+    pub(super) joined: Vec<bool>,
+    /// Hosts that a coarse run need not tell apart.
+    pub(super) alike: Vec<Group>,
+    /// For each interface the first of its node that nothing tells from it behind their ingress lists.
+    pub(super) same_inside: Vec<InterfaceId>,
     base: Arc<Frozen>,
     tables: Tables,
     /// For each reading and node, what passes once everything is open that any list lets open.
@@ -84,6 +80,9 @@ impl<'n> Compiled<'n> {
             segments,
             common,
             filters,
+            joined: joined(network),
+            alike: Vec::new(),
+            same_inside: Vec::new(),
             base: space.freeze(),
             tables: Tables::default(),
             coarse: Default::default(),
@@ -91,6 +90,10 @@ impl<'n> Compiled<'n> {
         compiled.compile_hooks();
         compiled.compile_fibs();
         compiled.compile_connections();
+        let mut space = Space::over(Arc::clone(&compiled.base));
+        compiled.alike = compiled.find_alike(&mut space);
+        compiled.base = space.freeze();
+        compiled.same_inside = compiled.find_same_inside();
         compiled
     }
 
@@ -148,13 +151,22 @@ impl<'n> Compiled<'n> {
     fn compile_fibs(&mut self) {
         let mut wanted: BTreeSet<(NodeId, u64, Reading)> = BTreeSet::new();
         let mut calls: Vec<((NodeId, u64, Reading), Option<InterfaceId>)> = Vec::new();
+        // Keys of nodes that route everything alike, in each reading: these are compiled for the first key only.
+        let mut same: Vec<((NodeId, u64, Reading), (NodeId, u64, Reading))> = Vec::new();
         for (id, node) in self.network.nodes_by_id() {
+            let plain = routes_all_alike(node);
+            let mut first = None;
             for incoming in std::iter::once(None).chain(node.interfaces.iter().map(|i| Some(*i))) {
                 for reading in [Reading::May, Reading::Must] {
                     let key = (id, fib_class(self.network, id, incoming), reading);
-                    if wanted.insert(key) {
-                        calls.push((key, incoming));
+                    if !wanted.insert(key) {
+                        continue;
                     }
+                    match first {
+                        Some(first) if plain => same.push((key, first)),
+                        _ => calls.push((key, incoming)),
+                    }
+                    first.get_or_insert(key);
                 }
             }
         }
@@ -186,6 +198,11 @@ impl<'n> Compiled<'n> {
                 }
             }
         }
+        for (key, first) in same {
+            if let Some(fib) = table.get(&first).map(Arc::clone) {
+                table.insert(key, fib);
+            }
+        }
         self.tables.fibs = table;
         self.base = space.freeze();
     }
@@ -208,9 +225,15 @@ impl<'n> Compiled<'n> {
         self.base = base;
     }
 
-    /// What passes each node as part of a connection, at most.
-    pub(super) fn coarse_connections(&self, reading: Reading) -> &[Connections] {
-        &self.coarse[reading as usize]
+    /// Where a node routes what came in there, in the network as described.
+    pub(super) fn known_fib(
+        &self,
+        node: NodeId,
+        incoming: Option<InterfaceId>,
+        reading: Reading,
+    ) -> Option<&Fib> {
+        let key = (node, fib_class(self.network, node, incoming), reading);
+        self.tables.fibs.get(&key).map(|fib| &**fib)
     }
 
     /// Every call of a hook that a packet at this node can make; interfaces that look the same are named once.
@@ -254,7 +277,7 @@ impl<'n> Compiled<'n> {
     }
 
     /// How the rules of a filter see an interface on one side: the answers to their tests as bits.
-    fn look(&self, filter: FilterId, interface: Option<InterfaceId>, incoming: bool) -> u64 {
+    pub(super) fn look(&self, filter: FilterId, interface: Option<InterfaceId>, incoming: bool) -> u64 {
         let tests = &self.filters[filter.index()].interface_tests;
         if tests.len() > 63 {
             // Too many tests for one number: every interface then is its own class.
@@ -302,7 +325,7 @@ pub(super) struct View<'c> {
     pub(super) space: Space,
     pub(super) reading: Reading,
     cut: Cut,
-    tables: Tables,
+    pub(super) tables: Tables,
 }
 
 impl View<'_> {
@@ -334,27 +357,24 @@ impl View<'_> {
         self.space.union_all(&sets)
     }
 
-    /// The packets that a connection table cannot tell from these: flags and fragments are not of the tuple.
-    pub(super) fn tuples(&mut self, packets: Set) -> Set {
-        let packets = self.space.forget(packets, Field::Flags);
-        self.space.forget(packets, Field::Fragment)
-    }
-
-    /// What passes as part of the connections that these packets have opened. Related are ICMP errors from anywhere to
-    /// either end of an open tuple (SEMANTICS.md section 5.1).
-    pub(super) fn connections(&mut self, opened: Set) -> Connections {
-        if opened.is_empty() {
-            return Connections::NONE;
+    /// What passes each node as part of a connection, at most. Nobody opens one by a rule that is closed.
+    pub(super) fn coarse_connections(&mut self, cut: &Cut) -> Vec<Connections> {
+        let mut coarse = self.compiled.coarse[self.reading as usize].clone();
+        if cut.closed.is_empty() {
+            return coarse;
         }
-        let tuples = self.tuples(opened);
-        let reversed = self.space.reverse(tuples);
-        let established = self.space.union(tuples, reversed);
-        let sources = self.space.project_src(established);
-        let to_sources = self.space.src_as_dst(sources);
-        let destinations = self.space.project_dst(established);
-        let ends = self.space.union(to_sources, destinations);
-        let related = self.space.intersect(self.compiled.common.icmp_errors, ends);
-        Connections { established, related }
+        let network = self.compiled.network;
+        let is_closed = |id| cut.closed.iter().any(|rule| rule.filter == id);
+        self.change(&cut.without_doors());
+        for (id, _) in network.nodes_by_id() {
+            let changed = network.hooks(id).iter().any(|hook| is_closed(hook.filter));
+            if changed && self.compiled.keeps_tables(id) {
+                let opened = self.openable(id);
+                coarse[id.index()] = self.connections(opened);
+            }
+        }
+        self.change(cut);
+        coarse
     }
 
     fn compile(
@@ -434,50 +454,10 @@ impl View<'_> {
         self.tables.fibs.insert(key, Arc::clone(&fib));
         fib
     }
-
-    /// Packets whose source an interface takes (SEMANTICS.md section 2.3).
-    pub(super) fn plausible_sources(&mut self, interface: InterfaceId) -> Set {
-        let spec = self.compiled.network.interface(interface);
-        if spec.antispoof == [Antispoof::Off; 2] {
-            return Set::FULL;
-        }
-        let mut sets = Vec::new();
-        for family in Family::ALL {
-            let own = self.compiled.common.families[family as usize];
-            let taken = match (spec.antispoof[family as usize], self.reading) {
-                (Antispoof::Off, _) | (Antispoof::Undeclared(_), Reading::May) => own,
-                (Antispoof::Strict, _) | (Antispoof::Undeclared(_), Reading::Must) => {
-                    self.routed_back(interface, true)
-                }
-                (Antispoof::Loose, _) => self.routed_back(interface, false),
-            };
-            sets.push(self.space.intersect(own, taken));
-        }
-        let link_local = self.space.prefix(Side::Src, LINK_LOCAL_V6);
-        sets.push(link_local);
-        self.space.union_all(&sets)
-    }
-
-    /// Packets whose answer would be sent, by this interface or by any.
-    fn routed_back(&mut self, interface: InterfaceId, only_here: bool) -> Set {
-        let node = self.compiled.network.interface(interface).node;
-        let fib = self.fib(node, Some(interface));
-        let ways = fib.sends.iter().filter(|(hop, _)| !only_here || hop.interface == interface);
-        let sets: Vec<Set> = ways.map(|(_, set)| *set).collect();
-        let answers = self.space.union_all(&sets);
-        let senders = self.space.mirror(answers);
-        // The way to an own address is the node itself, which no other sender is.
-        let own = self.compiled.nodes[node.index()].from_own;
-        self.space.minus(senders, own)
-    }
 }
 
-/// fe80::/10 (RFC 4291 section 2.5.6).
-pub(super) const LINK_LOCAL_V6: ipnet::IpNet =
-    ipnet::IpNet::V6(ipnet::Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10));
-
 /// Which of the routing rules of a node ask packets that came in there, as bits.
-fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> u64 {
+pub(super) fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> u64 {
     let rules = &network.node(node).lookup;
     if rules.len() > 62 {
         return incoming.map_or(u64::MAX, |id| (1 << 63) | u64::from(id.0));

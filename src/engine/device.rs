@@ -1,11 +1,12 @@
 //! What a node does with packets: receive, filter, route, filter, send; or deliver; or answer (SEMANTICS.md section 3).
 
 use super::compiled::View;
+use super::history::Step;
 use super::look::{Look, LookKind};
-use super::query::{Origin, Place};
+use super::query::Place;
 use super::routes::Fib;
 use super::rules::Accept;
-use super::run::{Run, Step};
+use super::run::Run;
 use crate::header::Family;
 use crate::model::{Assumption, Existence, InterfaceId, Kind, NodeId, Reading, Role, State};
 use crate::set::{Set, Side};
@@ -26,15 +27,6 @@ impl Causes {
     }
 }
 
-/// Group destinations as an interface sees them.
-pub(super) fn group_at(view: &View<'_>, interface: InterfaceId) -> Set {
-    let compiled = view.compiled;
-    match compiled.network.interface(interface).segment {
-        Some(segment) => compiled.segments[segment.index()].group,
-        None => compiled.common.multicast,
-    }
-}
-
 /// A batch on its way through one node.
 struct Batch {
     node: NodeId,
@@ -47,13 +39,43 @@ struct Batch {
 }
 
 impl Run<'_, '_> {
-    /// Processes packets that an interface has received. With `again`, they were processed before, and only what has
-    /// become established since matters.
-    pub(super) fn process(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set, again: bool) {
+    /// Processes what several interfaces of a node have received that nothing behind their ingress lists tells apart.
+    pub(super) fn process_together(
+        &mut self,
+        view: &mut View<'_>,
+        received: &[(InterfaceId, Set)],
+        again: bool,
+    ) {
+        let mut causes = Causes::default();
+        let mut batches: Vec<Batch> = Vec::new();
+        for (receiver, packets) in received {
+            self.take_in(view, *receiver, *packets, again, (&mut batches, &mut causes));
+        }
+        for batch in &batches {
+            self.split(view, batch, &mut causes);
+        }
+        if let Some((receiver, _)) = received.first() {
+            self.answer(view, self.network.interface(*receiver).node, *receiver, causes);
+        }
+    }
+
+    /// Passes packets that an interface has received through its ingress lists and the checks of sources, and adds what is
+    /// left to the batch of its look.
+    fn take_in(
+        &mut self,
+        view: &mut View<'_>,
+        receiver: InterfaceId,
+        packets: Set,
+        again: bool,
+        (batches, causes): (&mut Vec<Batch>, &mut Causes),
+    ) {
         let node = self.network.interface(receiver).node;
         let spec = self.network.node(node);
         // A node of the adversary can do everything anyway.
         if self.query.footholds.nodes[node.index()] || !self.exists(spec.existence) {
+            return;
+        }
+        if self.process_group(view, receiver, packets) {
             return;
         }
         let packets = self.usable(view, receiver, packets);
@@ -67,7 +89,6 @@ impl Run<'_, '_> {
             return;
         }
         let ingress = view.stage(node, &self.network.interface(receiver).ingress, Some(receiver), None);
-        let mut causes = Causes::default();
         for look in self.looks(view, node, packets, again) {
             // Which of them it is that a list rejects is not told apart.
             let refused = self.refused(view, receiver, look.packets);
@@ -79,11 +100,15 @@ impl Run<'_, '_> {
             }
             let unroutable = self.unroutable(view, node, receiver, admitted);
             causes.in_passing(look, unroutable);
-            let checked = self.check_sources(view, receiver, admitted);
-            let batch = Batch { node, receiver, look, packets: checked, opens: ingress.opens };
-            self.split(view, &batch, &mut causes);
+            let packets = self.check_sources(view, receiver, admitted);
+            match batches.iter_mut().find(|batch| batch.look.kind == look.kind) {
+                Some(batch) => {
+                    batch.packets = view.space.union(batch.packets, packets);
+                    batch.opens = view.space.union(batch.opens, ingress.opens);
+                }
+                None => batches.push(Batch { node, receiver, look, packets, opens: ingress.opens }),
+            }
         }
-        self.answer(view, node, receiver, causes);
     }
 
     /// Packets that a list may reject on receive, and so answer.
@@ -95,7 +120,7 @@ impl Run<'_, '_> {
         view.space.union_all(&sets)
     }
 
-    pub(super) fn usable(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
+    pub(super) fn usable(&self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
         if self.has_ipv6(receiver) {
             return packets;
         }
@@ -157,14 +182,13 @@ impl Run<'_, '_> {
         if !self.reflects() {
             return Set::EMPTY;
         }
-        let own = view.compiled.nodes[node.index()].to_own;
-        let away = view.space.minus(packets, own);
-        let away = self.forwardable(view, node, away);
         let fib = view.fib(node, Some(receiver));
-        view.space.intersect(away, fib.unroutable)
+        let lost = view.space.intersect(packets, fib.unroutable);
+        let lost = view.space.minus(lost, view.compiled.nodes[node.index()].to_own);
+        self.forwardable(view, node, lost)
     }
 
-    fn reflects(&self) -> bool {
+    pub(super) fn reflects(&self) -> bool {
         self.query.reading == Reading::May && !self.network.assumes(Assumption::NoReflection)
     }
 
@@ -189,7 +213,7 @@ impl Run<'_, '_> {
         let rejects = facts.rejects;
         let own = facts.to_own;
         let (mut local, away) = view.part(batch.packets, own);
-        let group = group_at(view, batch.receiver);
+        let group = view.compiled.group_at(batch.receiver);
         let (flooded, mut away) = view.part(away, group);
         let spec = self.network.node(batch.node);
         if self.query.reading == Reading::May {
@@ -227,7 +251,7 @@ impl Run<'_, '_> {
             return;
         }
         self.deliver(view, batch.node, delivered, batch.receiver, batch.look.is_open());
-        if batch.look.opens() {
+        if self.notes_openings(batch.look) {
             let opening = view.space.union(batch.opens, input.opens);
             let opened = view.space.intersect(delivered, opening);
             self.open(view, batch.node, opened, Some(batch.receiver), None);
@@ -310,7 +334,9 @@ impl Run<'_, '_> {
         sends: InterfaceId,
     ) {
         let segment = self.network.interface(sends).segment;
-        if batch.look.opens() && segment.is_some_and(|id| self.exists(self.network.segment(id).existence)) {
+        if self.notes_openings(batch.look)
+            && segment.is_some_and(|id| self.exists(self.network.segment(id).existence))
+        {
             let opening = view.space.union_all(lists);
             let opening = view.space.union(opening, batch.opens);
             let opened = view.space.intersect(packets, opening);
@@ -406,6 +432,9 @@ impl Run<'_, '_> {
         }
         let looks = self.looks(view, node, packets, again);
         self.originate_as(view, node, &looks, Step::Own { node, established: false });
+        if !again && self.sends_unfiltered(node) {
+            self.note_sent(view, node, packets);
+        }
     }
 
     /// Sends, in a run that follows few packets only, whatever of them a node might make of others: answers in any state,
@@ -434,6 +463,10 @@ impl Run<'_, '_> {
     }
 
     fn originate_as(&mut self, view: &mut View<'_>, node: NodeId, looks: &[Look], step: Step) {
+        // Without lists all looks at the same packets are one.
+        let same = looks.windows(2).all(|two| two[0].packets == two[1].packets);
+        let looks =
+            if same && self.sends_unfiltered(node) { looks.get(..1).unwrap_or_default() } else { looks };
         let fib: std::sync::Arc<Fib> = view.fib(node, None);
         let spec = self.network.node(node);
         for (hop, set) in &fib.sends {
@@ -455,26 +488,13 @@ impl Run<'_, '_> {
                 let packets = view.space.intersect(packets, accepted);
                 let accepted = look.accepts(view, &egress);
                 let packets = view.space.intersect(packets, accepted);
-                if look.opens() {
+                if self.notes_openings(*look) {
                     let opening = view.space.union(output.opens, egress.opens);
                     let opened = view.space.intersect(packets, opening);
                     self.open(view, node, opened, None, Some(sends));
                 }
                 self.put(view, segment, packets, sends, hop.via, step);
             }
-        }
-    }
-
-    /// Who a step says has sent packets, where it begins a journey.
-    pub(super) fn origin(&self, step: Step) -> Option<Origin> {
-        match step {
-            Step::Start(origin) => Some(origin),
-            Step::Own { node, .. } => Some(Origin::Honest(Place::Node(node))),
-            Step::Answered { receiver, .. } | Step::Beyond { receiver, .. } => {
-                Some(Origin::Reflected(self.network.interface(receiver).node))
-            }
-            Step::Somebody { segment, .. } => Some(Origin::Somebody(segment)),
-            Step::Sent { .. } => None,
         }
     }
 }

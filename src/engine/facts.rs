@@ -1,6 +1,6 @@
 //! What is worth knowing of filters, nodes and segments before any packet moves.
 
-use super::compiled::LINK_LOCAL_V6;
+use super::antispoof::LINK_LOCAL_V6;
 use super::inject;
 use super::rules::each_test;
 use crate::header::{AddressRange, Family};
@@ -145,4 +145,16 @@ pub(super) fn segment_facts(space: &mut Space, network: &Network, segment: &Segm
         internet: segment.attached.iter().find(is_internet).copied(),
         owners,
     }
+}
+
+/// For each segment whether frames may move on from it or to it by themselves.
+pub(super) fn joined(network: &Network) -> Vec<bool> {
+    let mut joined = vec![false; network.segments.len()];
+    for (id, segment) in network.segments_by_id() {
+        for join in &segment.joins {
+            joined[id.index()] = true;
+            joined[join.to.index()] = true;
+        }
+    }
+    joined
 }

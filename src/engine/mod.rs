@@ -4,13 +4,17 @@
 //! on a private layer of sets. Connections need two: first everything that anybody sends, which says what is open
 //! where; then what descends from the footholds, which alone counts (SEMANTICS.md section 5.2).
 
+mod alike;
+mod antispoof;
 mod arrivals;
 mod compiled;
 mod device;
 mod endings;
 mod facts;
+mod history;
 mod inject;
 mod look;
+mod outside;
 mod pair;
 mod parallel;
 mod query;
@@ -32,5 +36,5 @@ pub use query::{
 };
 pub use routes::route_sets;
 pub use rules::rule_size;
-pub use solve::{Reached, explore, solve, solve_coarsely};
+pub use solve::{Reached, explore, is_surely_empty, solve, solve_coarsely};
 pub use structure::Structure;

@@ -3,84 +3,15 @@
 //! Packets are pushed forward as deltas: an interface is processed with what it has not received before. What each
 //! delta came from is kept, so that a witness can be walked back.
 
-use super::compiled::{Connections, View};
+use super::alike::Alike;
+use super::compiled::{Compiled, View};
+use super::history::{Delta, Opening, Step};
+use super::look::{Connections, Look};
 use super::query::{Origin, Place, Places, Query, Stop};
-use crate::model::{Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, Role, SegmentId};
+use crate::model::{Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, SegmentId};
 use crate::set::{Set, Side};
 use std::collections::VecDeque;
 use std::net::IpAddr;
-
-/// How packets got to an interface or a segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Somebody put them there.
-    Start(Origin),
-    /// A node sent them on.
-    Sent {
-        /// The interface on which the node had received them.
-        receiver: InterfaceId,
-        /// The interface through which it sent them.
-        sends: InterfaceId,
-        /// The next hop; `None` is the destination itself.
-        via: Option<IpAddr>,
-        /// Whether they passed only as part of an open connection.
-        established: bool,
-        /// Whether their destination was rewritten on the way (source routing).
-        any_destination: bool,
-    },
-    /// A node answered the source of one of `cause`, received on `receiver`.
-    Answered {
-        /// The interface on which the cause was received.
-        receiver: InterfaceId,
-        /// What was answered.
-        cause: Set,
-    },
-    /// A node sent them with its own address.
-    Own {
-        /// The sender.
-        node: NodeId,
-        /// Whether they left only as part of an open connection.
-        established: bool,
-    },
-    /// Somebody undescribed on the segment sent them, after one of `cause` was put there.
-    Somebody {
-        /// The segment.
-        segment: SegmentId,
-        /// What was put there for an address that nobody owns.
-        cause: Set,
-    },
-    /// Somebody behind a node that may be there, or on the internet, after one of `cause` reached it.
-    Beyond {
-        /// The interface that received the cause.
-        receiver: InterfaceId,
-        /// What it received.
-        cause: Set,
-    },
-}
-
-/// Packets that arrived together, and how.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Delta {
-    /// Number in the order of the whole run.
-    pub(super) time: usize,
-    /// The packets that were new.
-    pub(super) set: Set,
-    /// How they came.
-    pub(super) step: Step,
-}
-
-/// A connection table as it grew.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Opening {
-    /// When.
-    pub(super) time: usize,
-    /// The packets that opened.
-    pub(super) set: Set,
-    /// Where their node had received them; `None` if it sent them itself.
-    pub(super) receiver: Option<InterfaceId>,
-    /// Where their node sent them on; `None` if they were delivered.
-    pub(super) sends: Option<InterfaceId>,
-}
 
 /// Which packets this run follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +50,10 @@ pub(super) struct Run<'q, 'c> {
     pub(super) steps_left: usize,
     /// Packets outside this set are not followed: nothing that is asked hangs on them.
     pub(super) within: Set,
+    /// Hosts that a coarse run does not tell apart.
+    pub(super) alike: Alike<'c>,
+    /// Whether nobody will ask by which way anything arrived.
+    coarse: bool,
 }
 
 impl<'q, 'c> Run<'q, 'c> {
@@ -149,7 +84,15 @@ impl<'q, 'c> Run<'q, 'c> {
             time: 0,
             steps_left: steps,
             within: Set::FULL,
+            alike: Alike::default(),
+            coarse: false,
         }
+    }
+
+    /// A run that tells at least where packets arrive, and not by which way.
+    pub(super) fn coarse(query: &'q Query, compiled: &'c Compiled<'c>, steps: usize) -> Run<'q, 'c> {
+        let run = Run::new(query, compiled.network, Colour::Counted, steps);
+        Run { alike: Alike::of(compiled, query), coarse: true, ..run }
     }
 
     /// What is left of packets that reached a place as a cause of others. An excepted flow ends at a target
@@ -167,6 +110,9 @@ impl<'q, 'c> Run<'q, 'c> {
     /// Injects what every sender of a set of places may send.
     pub(super) fn inject(&mut self, view: &mut View<'_>, places: &Places, origin: fn(Place) -> Origin) {
         for place in places.iter() {
+            if self.coarse && self.is_on_one_of(place, places) {
+                continue;
+            }
             let packets = super::inject::packets(view, self.query, place);
             let step = Step::Start(origin(place));
             match place {
@@ -181,6 +127,13 @@ impl<'q, 'c> Run<'q, 'c> {
                 }
             }
         }
+    }
+
+    /// Whether a place is a node whose only segment is one of the places too, where somebody sends all that it sends.
+    fn is_on_one_of(&self, place: Place, places: &Places) -> bool {
+        let Place::Node(id) = place else { return false };
+        let [interface] = self.network.node(id).interfaces[..] else { return false };
+        self.network.interface(interface).segment.is_some_and(|segment| places.segments[segment.index()])
     }
 
     /// Injects what honest hosts that nobody described send: with a free address of their segment, by any neighbour.
@@ -200,12 +153,42 @@ impl<'q, 'c> Run<'q, 'c> {
     /// A limit was met; what was found so far is found, but there may be more.
     pub(super) fn settle(&mut self, view: &mut View<'_>) -> Result<(), Stop> {
         while let Some(interface) = self.queue.pop_front() {
-            let packets = std::mem::replace(&mut self.pending[interface.index()], Set::EMPTY);
+            let received = self.take_pending(view, interface);
+            if received.is_empty() {
+                continue;
+            }
             self.steps_left = self.steps_left.checked_sub(1).ok_or(Stop::Steps(self.time))?;
-            self.process(view, interface, packets, false);
+            self.process_together(view, &received, false);
             view.space.status().map_err(|exhausted| Stop::Nodes(exhausted.limit))?;
         }
         Ok(())
+    }
+
+    /// Processes packets that an interface has received. With `again`, they were processed before, and only what has
+    /// become established since matters.
+    pub(super) fn process(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set, again: bool) {
+        self.process_together(view, &[(receiver, packets)], again);
+    }
+
+    /// Takes what waits at an interface. In a coarse run, also what waits at those that only its ingress lists tell from it.
+    fn take_pending(&mut self, view: &View<'_>, interface: InterfaceId) -> Vec<(InterfaceId, Set)> {
+        let first = view.compiled.same_inside[interface.index()];
+        let special = |id: InterfaceId| self.query.cut.hops.iter().any(|(from, _)| *from == id);
+        let mut taken = Vec::new();
+        let mut take = |id: InterfaceId| {
+            let packets = std::mem::replace(&mut self.pending[id.index()], Set::EMPTY);
+            if !packets.is_empty() {
+                taken.push((id, packets));
+            }
+        };
+        take(interface);
+        if self.coarse && !special(interface) {
+            let node = self.network.interface(interface).node;
+            let others = self.network.node(node).interfaces.iter().filter(|id| **id != interface);
+            let same = others.filter(|id| view.compiled.same_inside[id.index()] == first && !special(**id));
+            same.for_each(|id| take(*id));
+        }
+        taken
     }
 
     /// Puts packets on a segment such that every interface but the sender's receives them.
@@ -222,11 +205,7 @@ impl<'q, 'c> Run<'q, 'c> {
             return;
         }
         self.arrive(view, segment, packets, step);
-        for interface in &self.network.segment(segment).attached {
-            if Some(*interface) != sender {
-                self.receive(view, *interface, packets, step);
-            }
-        }
+        self.flood(view, segment, packets, sender, step);
         self.join(view, segment, packets, step);
     }
 
@@ -240,10 +219,11 @@ impl<'q, 'c> Run<'q, 'c> {
         while let Some(from) = open.pop() {
             for join in &self.network.segment(from).joins {
                 let new = view.space.minus(packets, self.on_segment[join.to.index()]);
-                let waiting =
-                    self.network.segment(join.to).attached.iter().any(|interface| {
-                        !view.space.minus(packets, self.received[interface.index()]).is_empty()
-                    });
+                let waiting = self.network.segment(join.to).attached.iter().any(|interface| {
+                    !self.is_cut(*interface)
+                        && !self.ignores(view, *interface)
+                        && !view.space.is_subset(packets, self.received[interface.index()])
+                });
                 if new.is_empty() && !waiting {
                     continue;
                 }
@@ -276,11 +256,12 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         self.arrive(view, segment, packets, step);
         let group = view.compiled.segments[segment.index()].group;
-        let (flooded, single) = view.part(packets, group);
-        for interface in self.network.segment(segment).attached.iter().filter(|_| !flooded.is_empty()) {
-            if *interface != sender {
-                self.receive(view, *interface, flooded, step);
-            }
+        let flooded = view.space.intersect(packets, group);
+        // A neighbour is on the segment and hears the others anyway.
+        let all_the_same = flooded.is_empty() || (self.coarse && via.is_some());
+        let single = if all_the_same { packets } else { view.space.minus(packets, group) };
+        if !flooded.is_empty() {
+            self.flood(view, segment, flooded, Some(sender), step);
         }
         match via {
             Some(neighbour) => self.hand_to_neighbour(view, segment, single, sender, neighbour, step),
@@ -301,7 +282,11 @@ impl<'q, 'c> Run<'q, 'c> {
         let mut found = false;
         let facts = &view.compiled.segments[segment.index()];
         for (interface, addresses, _) in &facts.owners {
-            if *interface != sender && addresses.iter().any(|range| range.contains(neighbour)) {
+            let meant = addresses.iter().any(|range| range.contains(neighbour));
+            if meant && self.hand_to_member(view, *interface, packets, step) {
+                // Which of its own group a member means is not told apart.
+                found |= !self.alike.has(sender);
+            } else if meant && *interface != sender {
                 found = true;
                 self.receive(view, *interface, packets, step);
             }
@@ -322,12 +307,14 @@ impl<'q, 'c> Run<'q, 'c> {
         let facts = &view.compiled.segments[segment.index()];
         let owned = view.space.intersect(packets, facts.owned);
         for (interface, _, own) in &facts.owners {
-            if owned.is_empty() || *interface == sender || self.is_inert(view, *interface) {
+            let elsewhere = *interface == sender || self.alike.has(*interface);
+            if owned.is_empty() || elsewhere || self.ignores(view, *interface) {
                 continue;
             }
             let theirs = view.space.intersect(owned, *own);
             self.receive(view, *interface, theirs, step);
         }
+        self.hand_to_groups(view, segment, owned, step);
         let rest = view.space.minus(packets, facts.owned);
         if rest.is_empty() {
             return;
@@ -349,6 +336,13 @@ impl<'q, 'c> Run<'q, 'c> {
     }
 
     fn arrive(&mut self, view: &mut View<'_>, segment: SegmentId, packets: Set, step: Step) {
+        // Who only asks what arrives at the targets need not know what arrives elsewhere, unless frames move on from there.
+        if self.coarse
+            && !self.query.targets.segments[segment.index()]
+            && !view.compiled.joined[segment.index()]
+        {
+            return;
+        }
         let known = &mut self.on_segment[segment.index()];
         let new = view.space.minus(packets, *known);
         if new.is_empty() {
@@ -356,13 +350,16 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         *known = view.space.union(*known, new);
         self.time += 1;
+        if self.coarse {
+            return;
+        }
         self.segment_history[segment.index()].push(Delta { time: self.time, set: new, step });
     }
 
     /// An interface receives packets.
     pub(super) fn receive(&mut self, view: &mut View<'_>, interface: InterfaceId, packets: Set, step: Step) {
         let index = interface.index();
-        if packets.is_empty() || self.is_cut(interface) || self.is_inert(view, interface) {
+        if packets.is_empty() || self.is_cut(interface) || self.ignores(view, interface) {
             return;
         }
         let new = view.space.minus(packets, self.received[index]);
@@ -371,17 +368,40 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         self.received[index] = view.space.union(self.received[index], new);
         self.time += 1;
-        self.history[index].push(Delta { time: self.time, set: new, step });
+        if !self.coarse {
+            self.history[index].push(Delta { time: self.time, set: new, step });
+        }
         if self.pending[index].is_empty() {
             self.queue.push_back(interface);
         }
         self.pending[index] = view.space.union(self.pending[index], new);
     }
 
-    /// Whether what an interface receives makes no difference to what this run is for.
-    fn is_inert(&self, view: &View<'_>, interface: InterfaceId) -> bool {
-        let node = self.network.interface(interface).node;
-        self.colour == Colour::Openers && view.compiled.nodes[node.index()].inert
+    /// Whether what an interface receives makes no difference to what this run is for: a node of the adversary can do
+    /// everything anyway.
+    fn ignores(&self, view: &View<'_>, interface: InterfaceId) -> bool {
+        let node = self.network.interface(interface).node.index();
+        self.query.footholds.nodes[node]
+            || (self.colour == Colour::Openers && view.compiled.nodes[node].inert)
+    }
+
+    /// Whether anybody will ask what packets of a look opened.
+    pub(super) fn notes_openings(&self, look: Look) -> bool {
+        self.colour == Colour::Openers && look.opens()
+    }
+
+    /// Whether nothing of a node asks what it sends by itself, not even for its state.
+    pub(super) fn sends_unfiltered(&self, node: NodeId) -> bool {
+        let spec = self.network.node(node);
+        spec.output.is_empty()
+            && spec.interfaces.iter().all(|id| self.network.interface(*id).egress.is_empty())
+    }
+
+    /// Notes what a node sends whatever it receives, so that it is not sent again as an answer.
+    pub(super) fn note_sent(&mut self, view: &mut View<'_>, node: NodeId, packets: Set) {
+        for answered in &mut self.answered[node.index()] {
+            *answered = view.space.union(*answered, packets);
+        }
     }
 
     /// Whether the query takes an interface out of the network.
@@ -405,6 +425,9 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         *known = view.space.union(*known, new);
         self.time += 1;
+        if self.coarse {
+            return;
+        }
         self.delivered_history[node.index()].push((self.time, new, receiver, established));
     }
 
@@ -425,71 +448,6 @@ impl<'q, 'c> Run<'q, 'c> {
         *known = view.space.union(*known, new);
         self.time += 1;
         self.openings[node.index()].push(Opening { time: self.time, set: new, receiver, sends });
-    }
-
-    /// What a place at the far side of a node does with packets: the internet, and nodes that may be there.
-    pub(super) fn beyond(&mut self, view: &mut View<'_>, node: NodeId, receiver: InterfaceId, packets: Set) {
-        self.deliver(view, node, packets, receiver, false);
-        let spec = self.network.node(node);
-        let is_internet = spec.role == Role::Internet;
-        if self.query.reading == Reading::Must {
-            return self.across_the_internet(view, receiver, packets);
-        }
-        if is_internet && self.network.assumes(Assumption::NoReflection) {
-            let step = Step::Sent {
-                receiver,
-                sends: receiver,
-                via: None,
-                established: false,
-                any_destination: false,
-            };
-            for interface in spec.interfaces.iter().filter(|i| **i != receiver) {
-                if self.is_cut(*interface) {
-                    continue;
-                }
-                if let Some(segment) = self.network.interface(*interface).segment {
-                    self.put_to_all(view, segment, packets, Some(*interface), step);
-                }
-            }
-            return;
-        }
-        let packets = self.less_free(view, Place::Node(node), packets);
-        if packets.is_empty() || std::mem::replace(&mut self.beyond[node.index()], true) {
-            return;
-        }
-        let step = Step::Beyond { receiver, cause: packets };
-        let own: Vec<InterfaceId> = spec.interfaces.iter().copied().filter(|i| !self.is_cut(*i)).collect();
-        for interface in &own {
-            if let Some(segment) = self.network.interface(*interface).segment {
-                self.put_to_all(view, segment, Set::FULL, Some(*interface), step);
-            }
-        }
-    }
-
-    /// The internet certainly carries packets to whoever owns their destination on another line of it.
-    fn across_the_internet(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) {
-        let node = self.network.interface(receiver).node;
-        for interface in self.network.node(node).interfaces.iter().filter(|i| **i != receiver) {
-            if self.is_cut(*interface) {
-                continue;
-            }
-            let Some(segment) = self.network.interface(*interface).segment else { continue };
-            let step = Step::Sent {
-                receiver,
-                sends: *interface,
-                via: None,
-                established: false,
-                any_destination: false,
-            };
-            // Somebody who is only possibly there owns nothing for certain.
-            let owners = view.compiled.segments[segment.index()].owners.iter();
-            let is_there =
-                |id: InterfaceId| self.exists(self.network.node(self.network.interface(id).node).existence);
-            let sets: Vec<Set> = owners.filter(|(id, ..)| is_there(*id)).map(|(_, _, to)| *to).collect();
-            let owned = view.space.union_all(&sets);
-            let theirs = view.space.intersect(packets, owned);
-            self.put(view, segment, theirs, *interface, None, step);
-        }
     }
 
     /// Whether IPv6 runs on an interface in this reading.

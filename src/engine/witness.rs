@@ -1,8 +1,9 @@
 //! From a set of packets that arrive to one packet and its way, and to those that must open connections first.
 
 use super::compiled::View;
+use super::history::{Delta, Opening, Step};
 use super::query::{Journey, JourneyHop, Origin, Place, Query, Witness};
-use super::run::{Delta, Opening, Run, Step};
+use super::run::Run;
 use super::solve::telling_destinations;
 use crate::header::{AddressRange, Packet, proto, tcp_flags};
 use crate::model::{InterfaceId, NodeId, Reading};
@@ -36,6 +37,21 @@ pub(super) fn find_witness<'c, 'q>(
     }
     let hops = |witness: &Witness| witness.journeys.iter().map(|journey| journey.hops.len()).sum::<usize>();
     found.into_iter().min_by_key(|witness| (witness.journeys.len(), hops(witness)))
+}
+
+impl Run<'_, '_> {
+    /// Who a step says has sent packets, where it begins a journey.
+    fn origin(&self, step: Step) -> Option<Origin> {
+        match step {
+            Step::Start(origin) => Some(origin),
+            Step::Own { node, .. } => Some(Origin::Honest(Place::Node(node))),
+            Step::Answered { receiver, .. } | Step::Beyond { receiver, .. } => {
+                Some(Origin::Reflected(self.network.interface(receiver).node))
+            }
+            Step::Somebody { segment, .. } => Some(Origin::Somebody(segment)),
+            Step::Sent { .. } => None,
+        }
+    }
 }
 
 fn first_arrival(view: &mut View<'_>, run: &Run<'_, '_>, place: Place, set: Set) -> Option<(usize, Set)> {
