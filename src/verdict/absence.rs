@@ -8,7 +8,7 @@ use super::judge::{Judge, Ruling};
 use super::lower::Absence;
 use super::{Finding, Note, Open, Verdict, proof, trust, vacuity};
 use crate::claim::Claim;
-use crate::engine::{Answer, Query, Stop, solve, solve_coarsely};
+use crate::engine::{Answer, Query, Stop, is_surely_empty, solve, solve_coarsely};
 use crate::model::Reading;
 
 /// Decides all absences of a claim together.
@@ -21,7 +21,8 @@ pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, absences: &[Absence<'_>])
     let mut possible = Vec::new();
     for absence in absences {
         let query = absence.query(judge.network, Reading::May);
-        let quick = solve_coarsely(&judge.compiled, &query, judge.options.limits);
+        let limits = judge.options.limits;
+        let quick = solve_coarsely(&judge.compiled, &query, limits);
         if quick.is_none() && violations(judge, claim, absence, &mut ruling) {
             broken.push(absence);
             continue;
@@ -31,7 +32,7 @@ pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, absences: &[Absence<'_>])
             settle_absence(judge, absence, &query, &answer, Vec::new(), &mut ruling);
             continue;
         }
-        let answer = solve(&judge.compiled, &query, judge.options.limits);
+        let answer = solve(&judge.compiled, &query, limits);
         if answer.reached.is_empty() && answer.stop.is_none() {
             let conditional = trust::conditional(judge, absence, &query, &answer);
             settle_absence(judge, absence, &query, &answer, conditional, &mut ruling);
@@ -112,6 +113,14 @@ fn violations(judge: &Judge<'_>, claim: &Claim, absence: &Absence<'_>, ruling: &
     let mut found = false;
     // Each turn closes something new, or falls back from own sources to any, and to hosts that nobody described.
     for _ in 0..=judge.options.max_causes {
+        // Once something is closed, mostly nothing is left: whoever may forge sources asks for all who may not.
+        if found && query.own_sources {
+            let mut all = Query { own_sources: false, ..query.clone() };
+            all.honest_segments.clone_from(&undescribed);
+            if is_surely_empty(&judge.compiled, &all, judge.options.limits) {
+                return found;
+            }
+        }
         let answer = solve(&judge.compiled, &query, judge.options.limits);
         let Some(witness) = &answer.witness else {
             if query.own_sources {
