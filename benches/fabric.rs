@@ -3,7 +3,8 @@
 //! `cargo bench --bench fabric` writes fabrics of 1,000 and 10,000 devices below `target`, and judges each claim by
 //! itself in a process of its own: reading, compiling, deciding, writing the report as text. What it tells of a claim
 //! is the whole in multiples of reading (wall, processor time, peak memory), both on one thread; and how much faster the
-//! part after reading is on two. Two rows are of the program itself, as a user runs it on all claims. `-- 5000` takes other sizes, one tenth of the number and the number.
+//! part after reading is on two. Two rows are of the program itself, as a user runs it on all claims. `-- 5000` takes
+//! other sizes, one tenth of the number and the number.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a benchmark talks to a terminal")]

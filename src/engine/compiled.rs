@@ -152,7 +152,7 @@ impl<'n> Compiled<'n> {
         let mut wanted: BTreeSet<(NodeId, u64, Reading)> = BTreeSet::new();
         let mut calls: Vec<((NodeId, u64, Reading), Option<InterfaceId>)> = Vec::new();
         // Keys of nodes that route everything alike, in each reading: these are compiled for the first key only.
-        let mut same: Vec<((NodeId, u64, Reading), (NodeId, u64, Reading))> = Vec::new();
+        let mut same: Vec<[(NodeId, u64, Reading); 2]> = Vec::new();
         for (id, node) in self.network.nodes_by_id() {
             let plain = routes_all_alike(node);
             let mut first = None;
@@ -163,7 +163,7 @@ impl<'n> Compiled<'n> {
                         continue;
                     }
                     match first {
-                        Some(first) if plain => same.push((key, first)),
+                        Some(first) if plain => same.push([key, first]),
                         _ => calls.push((key, incoming)),
                     }
                     first.get_or_insert(key);
@@ -198,7 +198,7 @@ impl<'n> Compiled<'n> {
                 }
             }
         }
-        for (key, first) in same {
+        for [key, first] in same {
             if let Some(fib) = table.get(&first).map(Arc::clone) {
                 table.insert(key, fib);
             }
