@@ -3,7 +3,8 @@
 //! `cargo bench --bench fabric` writes fabrics of 1,000 and 10,000 devices below `target`, and judges each claim by
 //! itself in a process of its own: reading, compiling, deciding, writing the report as text. What it tells of a claim
 //! is the whole in multiples of reading (wall, processor time, peak memory), both on one thread; and how much faster the
-//! part after reading is on two. `-- 5000` takes other sizes, one tenth of the number and the number.
+//! part after reading is on two. Two rows are of the program itself, as a user runs it on all claims. `-- 5000` takes
+//! other sizes, one tenth of the number and the number.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a benchmark talks to a terminal")]
@@ -23,11 +24,16 @@ use std::path::{Path, PathBuf};
 const ROUNDS: usize = 3;
 /// Stands for all claims together.
 const ALL: &str = "all";
+/// Stands for the program itself, with all claims.
+const PROGRAM: &str = "program";
 
 fn main() -> Outcome<()> {
     if let Some(words) = measure::child() {
         let [folder, claim, threads] = &words[..] else { return Err("a child has three words".into()) };
-        return check(Path::new(folder), claim, threads.parse()?);
+        return match claim.as_str() {
+            PROGRAM => program(Path::new(folder), threads),
+            _ => check(Path::new(folder), claim, threads.parse()?),
+        };
     }
     let devices = measure::number(10_000);
     let mut before: Vec<Rows> = Vec::new();
@@ -63,6 +69,20 @@ fn check(folder: &Path, claim: &str, threads: usize) -> Outcome<()> {
     Ok(())
 }
 
+/// Runs the program on a fabric as a user does, and tells what its process took.
+fn program(folder: &Path, threads: &str) -> Outcome<()> {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_isoaudit"));
+    command.args(["check", "topology.yaml", "--threads", threads]).current_dir(folder);
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let (wall, processor, memory, code) = measure::process(&mut command)?;
+    // The fabric breaks a claim.
+    if code != Some(1) {
+        return Err(format!("the program ended with {code:?}").into());
+    }
+    measure::tell(&[("wall", wall), ("processor", processor), ("memory", memory)]);
+    Ok(())
+}
+
 /// Writes a fabric; returns its folder and its claims, each with its kind.
 fn write(devices: usize) -> Outcome<(PathBuf, Vec<(String, String)>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/fabric-{devices}"));
@@ -91,11 +111,13 @@ fn compare(devices: usize, before: &[Rows]) -> Outcome<Vec<Rows>> {
     let (folder, mut claims) = write(devices)?;
     let folder = folder.to_string_lossy();
     claims.push((ALL.to_owned(), "together".to_owned()));
-    let contenders: Vec<Vec<&str>> = ["1", "2"]
+    let mut contenders: Vec<Vec<&str>> = ["1", "2"]
         .iter()
         .flat_map(|threads| claims.iter().map(|(claim, _)| vec![&*folder, claim.as_str(), threads]))
         .collect();
+    contenders.extend(["1", "2"].map(|threads| vec![&*folder, PROGRAM, threads]));
     let mut single = measure::medians(&contenders, ROUNDS)?;
+    let programs = single.split_off(2 * claims.len());
     let double = single.split_off(claims.len());
     println!("\n{devices} devices; reading is 1");
     println!(
@@ -120,6 +142,19 @@ fn compare(devices: usize, before: &[Rows]) -> Outcome<Vec<Rows>> {
         );
     }
     if let Some(rows) = single.first() {
+        for (threads, program) in programs.iter().enumerate() {
+            let of_reading = |name: &str| value(program, name) / value(rows, &format!("read {name}"));
+            println!(
+                "{:<36} {:>8.3} {:>6.2} {:>9.2} {:>7.2} {:>9.1}  {:.3} s of processor time",
+                format!("the program, all claims, --threads {}", threads + 1),
+                value(program, "wall"),
+                of_reading("wall"),
+                of_reading("processor"),
+                of_reading("memory"),
+                value(program, "memory"),
+                value(program, "processor")
+            );
+        }
         let growth = before.first().map(|smaller| value(rows, "read wall") / value(smaller, "read wall"));
         println!(
             "{:<36} {:>8.3} {:>6.2} {:>9.2} {:>7.2} {:>9.1} {:>9} {:>7}",

@@ -68,11 +68,41 @@ fn ran(path: &str) -> Option<f64> {
 
 /// The largest resident size of this process so far, in MB (10^6 bytes); 0 where the system does not tell.
 pub(crate) fn peak_memory() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    peak_of("/proc/self/status")
+}
+
+fn peak_of(path: &str) -> f64 {
+    let status = std::fs::read_to_string(path).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
     kilobytes.unwrap_or(0.0) * 1024.0 / 1e6
 }
+
+/// Runs a process; returns its seconds on the wall and of processor time, its largest resident size in MB, and its code.
+/// Processor time is that of all children of this process so far, in ticks of the system (mostly 10 ms).
+pub(crate) fn process(command: &mut Command) -> Outcome<(f64, f64, f64, Option<i32>)> {
+    let start = Instant::now();
+    let mut child = command.spawn()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut memory = 0.0_f64;
+    let code = loop {
+        memory = memory.max(peak_of(&status));
+        if let Some(ended) = child.try_wait()? {
+            break ended.code();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    };
+    let wall = start.elapsed().as_secs_f64();
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name of the program, in parentheses, may hold anything; cutime and cstime are the 14th and 15th after it.
+    let fields: Vec<&str> =
+        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
+    Ok((wall, (ticks(13) + ticks(14)) / TICKS_PER_SECOND, memory, code))
+}
+
+/// USER_HZ, which Linux tells every program as 100 (proc(5)).
+const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The words of a child process, if this is one.
 pub(crate) fn child() -> Option<Vec<String>> {

@@ -3,13 +3,14 @@
 //! [`Compiled`] is made once, by all threads, frozen and shared. A [`View`] is one query's private layer over it: it
 //! answers from the base where it can, and compiles by itself what the query changed.
 
+use super::alike::Group;
 use super::facts::{
-    Common, FilterFacts, NodeFacts, SegmentFacts, common, filter_facts, node_facts, segment_facts,
+    Common, FilterFacts, NodeFacts, SegmentFacts, common, filter_facts, groups_at, joined, node_facts, segment_facts,
 };
 use super::look::Connections;
 use super::parallel;
 use super::query::{Cut, Limits, RuleRef};
-use super::routes::{Fib, asks, compile_fib};
+use super::routes::{Fib, asks, compile_fib, routes_all_alike};
 use super::rules::{Accept, Situation, compile_hook};
 use super::translate::{Meeting, Parts};
 use crate::header::Family;
@@ -36,10 +37,12 @@ struct HookKey {
 type Call = (Option<InterfaceId>, Option<InterfaceId>, Hook);
 
 #[derive(Default)]
-struct Tables {
+pub(super) struct Tables {
     hooks: FxHashMap<HookKey, Accept>,
     fibs: FxHashMap<(NodeId, u64, Reading), Arc<Fib>>,
     translations: FxHashMap<Meeting, Arc<Parts>>,
+    /// For an interface and the packets that are known to come from its node, those whose source it takes.
+    pub(super) plausible: FxHashMap<(InterfaceId, Set), Set>,
 }
 
 /// A network compiled to sets, shared by all queries.
@@ -50,6 +53,14 @@ pub struct Compiled<'n> {
     pub(super) nodes: Vec<NodeFacts>,
     pub(super) segments: Vec<SegmentFacts>,
     pub(super) common: Common,
+    /// For each interface the packets to groups that its node takes there.
+    groups: Vec<Set>,
+    /// For each segment whether frames may move on from it or to it by themselves.
+    pub(super) joined: Vec<bool>,
+    /// Hosts that a coarse run need not tell apart.
+    pub(super) alike: Vec<Group>,
+    /// For each interface the first of its node that nothing tells from it behind their ingress lists.
+    pub(super) same_inside: Vec<InterfaceId>,
     base: Arc<Frozen>,
     tables: Tables,
     /// For each reading and node, what passes once everything is open that any list lets open.
@@ -61,18 +72,24 @@ impl<'n> Compiled<'n> {
     pub fn new(network: &'n Network) -> Compiled<'n> {
         let filters: Vec<FilterFacts> = network.filters.iter().map(filter_facts).collect();
         let mut space = Space::new();
-        let nodes = (0..network.nodes.len())
+        let nodes: Vec<NodeFacts> = (0..network.nodes.len())
             .map(|index| node_facts(&mut space, network, &filters, NodeId::at(index)))
             .collect();
-        let segments =
+        let segments: Vec<SegmentFacts> =
             network.segments.iter().map(|segment| segment_facts(&mut space, network, segment)).collect();
         let common = common(&mut space);
+        let groups = (0..network.interfaces.len()).map(InterfaceId::at);
+        let groups = groups.map(|id| groups_at(&mut space, network, &nodes, &segments, id)).collect();
         let mut compiled = Compiled {
             network,
             nodes,
             segments,
             common,
             filters,
+            groups,
+            joined: joined(network),
+            alike: Vec::new(),
+            same_inside: Vec::new(),
             base: space.freeze(),
             tables: Tables::default(),
             coarse: Default::default(),
@@ -80,6 +97,10 @@ impl<'n> Compiled<'n> {
         compiled.compile_hooks();
         compiled.compile_fibs();
         compiled.compile_connections();
+        let mut space = Space::over(Arc::clone(&compiled.base));
+        compiled.alike = compiled.find_alike(&mut space);
+        compiled.base = space.freeze();
+        compiled.same_inside = compiled.find_same_inside();
         compiled
     }
 
@@ -137,13 +158,22 @@ impl<'n> Compiled<'n> {
     fn compile_fibs(&mut self) {
         let mut wanted: BTreeSet<(NodeId, u64, Reading)> = BTreeSet::new();
         let mut calls: Vec<((NodeId, u64, Reading), Option<InterfaceId>)> = Vec::new();
+        // Keys of nodes that route everything alike, in each reading: these are compiled for the first key only.
+        let mut same: Vec<[(NodeId, u64, Reading); 2]> = Vec::new();
         for (id, node) in self.network.nodes_by_id() {
+            let plain = routes_all_alike(node);
+            let mut first = None;
             for incoming in std::iter::once(None).chain(node.interfaces.iter().map(|i| Some(*i))) {
                 for reading in [Reading::May, Reading::Must] {
                     let key = (id, fib_class(self.network, id, incoming), reading);
-                    if wanted.insert(key) {
-                        calls.push((key, incoming));
+                    if !wanted.insert(key) {
+                        continue;
                     }
+                    match first {
+                        Some(first) if plain => same.push([key, first]),
+                        _ => calls.push((key, incoming)),
+                    }
+                    first.get_or_insert(key);
                 }
             }
         }
@@ -175,6 +205,11 @@ impl<'n> Compiled<'n> {
                 }
             }
         }
+        for [key, first] in same {
+            if let Some(fib) = table.get(&first).map(Arc::clone) {
+                table.insert(key, fib);
+            }
+        }
         self.tables.fibs = table;
         self.base = space.freeze();
     }
@@ -197,9 +232,20 @@ impl<'n> Compiled<'n> {
         self.base = base;
     }
 
-    /// What passes each node as part of a connection, at most.
-    pub(super) fn coarse_connections(&self, reading: Reading) -> &[Connections] {
-        &self.coarse[reading as usize]
+    /// Packets to groups that the node of an interface takes there.
+    pub(super) fn group_at(&self, interface: InterfaceId) -> Set {
+        self.groups[interface.index()]
+    }
+
+    /// Where a node routes what came in there, in the network as described.
+    pub(super) fn known_fib(
+        &self,
+        node: NodeId,
+        incoming: Option<InterfaceId>,
+        reading: Reading,
+    ) -> Option<&Fib> {
+        let key = (node, fib_class(self.network, node, incoming), reading);
+        self.tables.fibs.get(&key).map(|fib| &**fib)
     }
 
     /// Every call of a hook that a packet at this node can make; interfaces that look the same are named once.
@@ -246,7 +292,7 @@ impl<'n> Compiled<'n> {
     }
 
     /// How the rules of a filter see an interface on one side: the answers to their tests as bits.
-    fn look(&self, filter: FilterId, interface: Option<InterfaceId>, incoming: bool) -> u64 {
+    pub(super) fn look(&self, filter: FilterId, interface: Option<InterfaceId>, incoming: bool) -> u64 {
         let tests = &self.filters[filter.index()].interface_tests;
         if tests.len() > 63 {
             // Too many tests for one number: every interface then is its own class.
@@ -304,7 +350,7 @@ pub(super) struct View<'c> {
     pub(super) space: Space,
     pub(super) reading: Reading,
     cut: Cut,
-    tables: Tables,
+    pub(super) tables: Tables,
 }
 
 impl View<'_> {
@@ -335,6 +381,26 @@ impl View<'_> {
         sets.sort_unstable();
         sets.dedup();
         self.space.union_all(&sets)
+    }
+
+    /// What passes each node as part of a connection, at most. Nobody opens one by a rule that is closed.
+    pub(super) fn coarse_connections(&mut self, cut: &Cut) -> Vec<Connections> {
+        let mut coarse = self.compiled.coarse[self.reading as usize].clone();
+        if cut.closed.is_empty() {
+            return coarse;
+        }
+        let network = self.compiled.network;
+        let is_closed = |id| cut.closed.iter().any(|rule| rule.filter == id);
+        self.change(&cut.without_doors());
+        for (id, _) in network.nodes_by_id() {
+            let changed = network.hooks(id).iter().any(|hook| is_closed(hook.filter));
+            if changed && self.compiled.keeps_tables(id) {
+                let opened = self.openable(id);
+                coarse[id.index()] = self.connections(opened);
+            }
+        }
+        self.change(cut);
+        coarse
     }
 
     fn compile(

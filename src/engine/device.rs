@@ -4,7 +4,7 @@ use super::compiled::View;
 use super::history::Step;
 use super::look::{Look, LookKind};
 use super::passage::{Course, Entered, Leaving};
-use super::query::{Origin, Place};
+use super::query::Place;
 use super::rules::Accept;
 use super::run::Run;
 use super::translate::{Meeting, Spot};
@@ -28,17 +28,6 @@ impl Causes {
     }
 }
 
-/// Group destinations as an interface sees them: those of its segment, and the broadcast addresses of its whole node.
-pub(super) fn group_at(view: &mut View<'_>, interface: InterfaceId) -> Set {
-    let compiled = view.compiled;
-    let there = match compiled.network.interface(interface).segment {
-        Some(segment) => compiled.segments[segment.index()].group,
-        None => compiled.common.multicast,
-    };
-    let node = compiled.network.interface(interface).node;
-    view.space.union(there, compiled.nodes[node.index()].to_broadcast)
-}
-
 /// A batch on its way through one node.
 struct Batch {
     node: NodeId,
@@ -54,6 +43,12 @@ struct Batch {
 }
 
 impl Batch {
+    /// Takes in a batch of another interface that goes the same way from here on, where nothing translates.
+    fn take(&mut self, view: &mut View<'_>, other: &Batch) {
+        self.packets = view.space.union(self.packets, other.packets);
+        self.opens = view.space.union(self.opens, other.opens);
+    }
+
     /// Where its destinations were translated.
     fn entry(&self) -> Meeting {
         entry(self.node, self.receiver)
@@ -69,9 +64,45 @@ impl Run<'_, '_> {
     /// Processes packets that an interface has received. With `again`, they were processed before, and only what has
     /// become established since matters.
     pub(super) fn process(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set, again: bool) {
+        self.process_together(view, &[(receiver, packets)], again);
+    }
+
+    /// Processes what several interfaces of a node have received that nothing behind their ingress lists tells apart.
+    pub(super) fn process_together(
+        &mut self,
+        view: &mut View<'_>,
+        received: &[(InterfaceId, Set)],
+        again: bool,
+    ) {
+        let mut causes = Causes::default();
+        let mut batches: Vec<Batch> = Vec::new();
+        for (receiver, packets) in received {
+            self.take_in(view, *receiver, *packets, again, (&mut batches, &mut causes));
+        }
+        for batch in &batches {
+            self.split(view, batch, &mut causes);
+        }
+        if let Some((receiver, _)) = received.first() {
+            self.answer(view, self.network.interface(*receiver).node, *receiver, causes);
+        }
+    }
+
+    /// Passes packets that an interface has received through its ingress lists, the translation and the checks of sources,
+    /// and adds what is left to the batches.
+    fn take_in(
+        &mut self,
+        view: &mut View<'_>,
+        receiver: InterfaceId,
+        packets: Set,
+        again: bool,
+        (batches, causes): (&mut Vec<Batch>, &mut Causes),
+    ) {
         let node = self.network.interface(receiver).node;
         let spec = self.network.node(node);
         if !self.exists(spec.existence) {
+            return;
+        }
+        if self.process_group(view, receiver, packets) {
             return;
         }
         let packets = self.usable(view, receiver, packets);
@@ -91,7 +122,6 @@ impl Run<'_, '_> {
         let ingress = view.stage(node, &self.network.interface(receiver).ingress, Some(receiver), None);
         let early = view.stage(node, &spec.prerouting, Some(receiver), None);
         let opens = view.space.union(ingress.opens, early.opens);
-        let mut causes = Causes::default();
         for look in self.looks(view, node, packets, again) {
             // Which of them it is that a list rejects is not told apart.
             let refused = self.refused(view, receiver, look.packets);
@@ -108,9 +138,11 @@ impl Run<'_, '_> {
             causes.in_passing(look, unroutable);
             let packets = self.check_sources(view, receiver, entered.routed);
             let batch = Batch { node, receiver, look, entered, came, packets, opens };
-            self.split(view, &batch, &mut causes);
+            match batches.iter_mut().find(|other| other.receiver != receiver && other.look.kind == look.kind) {
+                Some(other) => other.take(view, &batch),
+                None => batches.push(batch),
+            }
         }
-        self.answer(view, node, receiver, causes);
     }
 
     /// Packets that a list may reject on receive, and so answer.
@@ -122,7 +154,7 @@ impl Run<'_, '_> {
         view.space.union_all(&sets)
     }
 
-    pub(super) fn usable(&mut self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
+    pub(super) fn usable(&self, view: &mut View<'_>, receiver: InterfaceId, packets: Set) -> Set {
         if self.has_ipv6(receiver) {
             return packets;
         }
@@ -187,11 +219,10 @@ impl Run<'_, '_> {
         if !self.reflects() {
             return Set::EMPTY;
         }
-        let own = view.compiled.nodes[node.index()].to_own;
-        let away = view.space.minus(packets, own);
-        let away = self.forwardable(view, node, away);
         let fib = view.fib(node, Some(receiver));
-        view.space.intersect(away, fib.unroutable)
+        let lost = view.space.intersect(packets, fib.unroutable);
+        let lost = view.space.minus(lost, view.compiled.nodes[node.index()].to_own);
+        self.forwardable(view, node, lost)
     }
 
     pub(super) fn reflects(&self) -> bool {
@@ -219,7 +250,7 @@ impl Run<'_, '_> {
         let rejects = facts.rejects;
         let own = facts.to_own;
         let (mut local, away) = view.part(batch.packets, own);
-        let group = group_at(view, batch.receiver);
+        let group = view.compiled.group_at(batch.receiver);
         let (flooded, mut away) = view.part(away, group);
         let spec = self.network.node(batch.node);
         let mut groups = Set::EMPTY;
@@ -278,7 +309,7 @@ impl Run<'_, '_> {
             let change = self.note_change(view, batch.entry(), batch.look, batch.came, leaving);
             let is_open = batch.look.is_open();
             self.deliver(view, batch.node, leaving.set, batch.receiver, is_open, change);
-            if batch.look.opens() {
+            if self.notes_openings(batch.look) {
                 let opened = self.opened_by(view, batch, delivered, leaving, [input.opens, Set::EMPTY]);
                 self.open(view, batch.node, opened, (Some(batch.receiver), None), change);
             }
@@ -383,7 +414,8 @@ impl Run<'_, '_> {
         change: Option<usize>,
     ) {
         let segment = self.network.interface(sends).segment;
-        if batch.look.opens() && segment.is_some_and(|id| self.exists(self.network.segment(id).existence)) {
+        let is_there = |id| self.exists(self.network.segment(id).existence);
+        if self.notes_openings(batch.look) && segment.is_some_and(is_there) {
             let opened = self.opened_by(view, batch, routed, leaving, lists);
             self.open(view, batch.node, opened, (Some(batch.receiver), Some(sends)), change);
         }
@@ -464,18 +496,5 @@ impl Run<'_, '_> {
             answers = view.space.union(answers, borrowed);
         }
         view.space.minus(answers, facts.to_own)
-    }
-
-    /// Who a step says has sent packets, where it begins a journey.
-    pub(super) fn origin(&self, step: Step) -> Option<Origin> {
-        match step {
-            Step::Start(origin) => Some(origin),
-            Step::Own { node, .. } => Some(Origin::Honest(Place::Node(node))),
-            Step::Answered { receiver, .. } | Step::Beyond { receiver, .. } => {
-                Some(Origin::Reflected(self.network.interface(receiver).node))
-            }
-            Step::Somebody { segment, .. } => Some(Origin::Somebody(segment)),
-            Step::Sent { .. } => None,
-        }
     }
 }

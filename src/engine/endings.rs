@@ -42,6 +42,9 @@ pub struct Ending {
 pub(super) fn endings(view: &mut View<'_>, run: &mut Run<'_, '_>) -> Vec<Ending> {
     let mut found = Vec::new();
     for index in 0..run.received.len() {
+        if found.len() >= MOST_ENDINGS {
+            break;
+        }
         let receiver = InterfaceId::at(index);
         let node = run.network.interface(receiver).node;
         let spec = run.network.node(node);
@@ -49,7 +52,11 @@ pub(super) fn endings(view: &mut View<'_>, run: &mut Run<'_, '_>) -> Vec<Ending>
             && spec.role != Role::Internet
             && spec.kind == Kind::Linux
             && spec.existence == Existence::Described;
-        if followed && !run.received[index].is_empty() && found.len() < MOST_ENDINGS {
+        if let Some(drops) = run.drops_strange_sources(view, receiver) {
+            if drops {
+                found.push(Ending { node, receiver, by: EndedBy::Spoofed });
+            }
+        } else if followed && !run.received[index].is_empty() {
             let mut here = Here { view, run, node, receiver, found: &mut found };
             here.look();
         }
@@ -89,7 +96,7 @@ impl Here<'_, '_, '_, '_> {
         let own = self.view.compiled.nodes[self.node.index()].to_own;
         let local = self.view.space.intersect(passed, own);
         self.stage(local, &spec.input, Stage::Input, None);
-        let group = super::device::group_at(self.view, self.receiver);
+        let group = self.view.compiled.group_at(self.receiver);
         let away = self.view.space.minus(passed, own);
         let away = self.view.space.minus(away, group);
         let forwarded = self.run.forwardable(self.view, self.node, away);
@@ -114,11 +121,17 @@ impl Here<'_, '_, '_, '_> {
         let lost = self.view.space.intersect(packets, fib.unroutable);
         self.end(lost, EndedBy::NoRoute);
         let mut left = self.view.space.minus(packets, fib.unroutable);
+        let routed: Vec<Set> = fib.sends.iter().map(|(_, set)| *set).collect();
+        let routed = self.view.space.union_all(&routed);
+        left = self.view.space.minus(left, routed);
         for (hop, set) in &fib.sends {
+            let egress = &network.interface(hop.interface).egress;
+            if spec.forward.is_empty() && egress.is_empty() {
+                continue;
+            }
             let routed = self.view.space.intersect(packets, *set);
-            left = self.view.space.minus(left, *set);
             let passed = self.stage(routed, &spec.forward, Stage::Forward, Some(hop.interface));
-            self.stage(passed, &network.interface(hop.interface).egress, Stage::Egress, Some(hop.interface));
+            self.stage(passed, egress, Stage::Egress, Some(hop.interface));
         }
         self.end(left, EndedBy::Blackhole);
     }

@@ -159,6 +159,34 @@ fn passes_on(network: &Network, id: NodeId) -> bool {
         || node.multicast_forwarding.holds(Reading::May)
 }
 
+/// Packets to groups as an interface sees them: those of its segment, and the broadcast addresses of its whole node.
+pub(super) fn groups_at(
+    space: &mut Space,
+    network: &Network,
+    nodes: &[NodeFacts],
+    segments: &[SegmentFacts],
+    id: InterfaceId,
+) -> Set {
+    let interface = network.interface(id);
+    let there = match interface.segment {
+        Some(segment) => segments[segment.index()].group,
+        None => space.addresses(Side::Dst, &inject::multicast()),
+    };
+    space.union(there, nodes[interface.node.index()].to_broadcast)
+}
+
+/// For each segment whether frames may move on from it or to it by themselves.
+pub(super) fn joined(network: &Network) -> Vec<bool> {
+    let mut joined = vec![false; network.segments.len()];
+    for (id, segment) in network.segments_by_id() {
+        for join in &segment.joins {
+            joined[id.index()] = true;
+            joined[join.to.index()] = true;
+        }
+    }
+    joined
+}
+
 pub(super) fn segment_facts(space: &mut Space, network: &Network, segment: &Segment) -> SegmentFacts {
     let mut owners = Vec::new();
     for id in &segment.attached {

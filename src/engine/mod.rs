@@ -4,6 +4,7 @@
 //! on a private layer of sets. Connections need two: first everything that anybody sends, which says what is open
 //! where; then what descends from the footholds, which alone counts (SEMANTICS.md section 5.2).
 
+mod alike;
 mod arrivals;
 mod channel;
 mod compiled;
@@ -40,5 +41,5 @@ pub use query::{
 };
 pub use routes::route_sets;
 pub use rules::rule_size;
-pub use solve::{Reached, explore, solve, solve_coarsely};
+pub use solve::{Reached, explore, is_surely_empty, solve, solve_coarsely};
 pub use structure::Structure;

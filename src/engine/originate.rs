@@ -50,6 +50,9 @@ impl Run<'_, '_> {
         }
         let looks = self.looks(view, node, packets, again);
         self.originate_as(view, node, &looks, Step::Own { node, established: false, change: None });
+        if !again && self.sends_unfiltered(node) {
+            self.note_sent(view, node, packets);
+        }
     }
 
     /// Sends, in a run that follows few packets only, whatever of them a node might make of others: answers in any state,
@@ -78,6 +81,10 @@ impl Run<'_, '_> {
     }
 
     pub(super) fn originate_as(&mut self, view: &mut View<'_>, node: NodeId, looks: &[Look], step: Step) {
+        // Without lists all looks at the same packets are one.
+        let same = looks.windows(2).all(|two| two[0].packets == two[1].packets);
+        let looks =
+            if same && self.sends_unfiltered(node) { looks.get(..1).unwrap_or_default() } else { looks };
         let ways = self.own_ways(view, node);
         for way in &ways {
             let (sends, _, set) = *way;
@@ -122,7 +129,7 @@ impl Run<'_, '_> {
             }
             let leaving = Leaving { set: packets, ..leaving };
             let change = self.note_change(view, own.entry, look, own.came, leaving);
-            if look.opens() {
+            if self.notes_openings(look) {
                 let opened = if view.compiled.translates(node) {
                     let lists = [Set::EMPTY, output.opens, egress.opens];
                     self.open_bindings(view, node, &own.entered, routed, leaving, lists)
@@ -143,7 +150,7 @@ impl Run<'_, '_> {
 
     /// Where a node sends what is its own. Broadcast addresses of its prefixes stand in the first table of Linux, before any
     /// rule.
-    fn own_ways(&self, view: &mut View<'_>, node: NodeId) -> Vec<OwnWay> {
+    pub(super) fn own_ways(&self, view: &mut View<'_>, node: NodeId) -> Vec<OwnWay> {
         let fib: std::sync::Arc<Fib> = view.fib(node, None);
         let facts = &view.compiled.nodes[node.index()];
         let mut ways: Vec<_> = facts.broadcasting.iter().map(|(id, set)| (*id, None, *set)).collect();

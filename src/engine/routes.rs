@@ -5,7 +5,7 @@
 
 use crate::header::{AddressRange, Family, address_from_number, address_number};
 use crate::model::{
-    Fact, InterfaceId, Lookup, LookupRule, Network, NextHop, NodeId, Reading, Route, RouteAction, Table,
+    Fact, InterfaceId, Lookup, LookupRule, Network, NextHop, Node, NodeId, Reading, Route, RouteAction, Table,
 };
 use crate::set::{Set, Side, Space};
 use rustc_hash::FxHashMap;
@@ -55,6 +55,18 @@ pub(super) fn compile_fib(
     }
     let unroutable = fib.space.union(fib.unroutable, left);
     Fib { sends: fib.sends.into_iter().collect(), unroutable }
+}
+
+/// Whether a node routes its own packets and whatever comes in by the same sets, in both readings.
+pub(super) fn routes_all_alike(node: &Node) -> bool {
+    let certain = |rule: &LookupRule| {
+        let table = match rule.action {
+            Lookup::Table(table) => node.tables[table].routes.iter().all(|route| route.unknown.is_none()),
+            Lookup::Blackhole | Lookup::Unreachable => true,
+        };
+        table && rule.unknown.is_none() && rule.falls_through.unknown().is_none()
+    };
+    node.lookup.iter().all(|rule| rule.incoming.is_none() && certain(rule))
 }
 
 /// Where the own packets of one node go, compiled by itself: next hops with the packets that are sent there. For

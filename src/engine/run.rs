@@ -3,9 +3,10 @@
 //! Packets are pushed forward as deltas: an interface is processed with what it has not received before. What each
 //! delta came from is kept, so that a witness can be walked back.
 
-use super::compiled::View;
+use super::alike::Alike;
+use super::compiled::{Compiled, View};
 use super::history::{Delivery, Delta, Opening, Step};
-use super::look::Connections;
+use super::look::{Connections, Look};
 use super::passage::{Change, Growing, Sessions};
 use super::query::{Origin, Place, Places, Query, Stop};
 use crate::model::{Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, SegmentId};
@@ -55,6 +56,10 @@ pub(super) struct Run<'q, 'c> {
     pub(super) steps_left: usize,
     /// Packets outside this set are not followed: nothing that is asked hangs on them.
     pub(super) within: Set,
+    /// Hosts that a coarse run does not tell apart.
+    pub(super) alike: Alike<'c>,
+    /// Whether nobody will ask by which way anything arrived.
+    coarse: bool,
 }
 
 impl<'q, 'c> Run<'q, 'c> {
@@ -88,7 +93,15 @@ impl<'q, 'c> Run<'q, 'c> {
             time: 0,
             steps_left: steps,
             within: Set::FULL,
+            alike: Alike::default(),
+            coarse: false,
         }
+    }
+
+    /// A run that tells at least where packets arrive, and not by which way.
+    pub(super) fn coarse(query: &'q Query, compiled: &'c Compiled<'c>, steps: usize) -> Run<'q, 'c> {
+        let run = Run::new(query, compiled.network, Colour::Counted, steps);
+        Run { alike: Alike::of(compiled, query), coarse: true, ..run }
     }
 
     /// Takes over what is open after another run.
@@ -112,6 +125,9 @@ impl<'q, 'c> Run<'q, 'c> {
     /// Injects what every sender of a set of places may send.
     pub(super) fn inject(&mut self, view: &mut View<'_>, places: &Places, origin: fn(Place) -> Origin) {
         for place in places.iter() {
+            if self.coarse && self.is_on_one_of(place, places) {
+                continue;
+            }
             let packets = super::inject::packets(view, self.query, place);
             let step = Step::Start(origin(place));
             match place {
@@ -126,6 +142,13 @@ impl<'q, 'c> Run<'q, 'c> {
                 }
             }
         }
+    }
+
+    /// Whether a place is a node whose only segment is one of the places too, where somebody sends all that it sends.
+    fn is_on_one_of(&self, place: Place, places: &Places) -> bool {
+        let Place::Node(id) = place else { return false };
+        let [interface] = self.network.node(id).interfaces[..] else { return false };
+        self.network.interface(interface).segment.is_some_and(|segment| places.segments[segment.index()])
     }
 
     /// Injects what honest hosts that nobody described send: with a free address of their segment, by any neighbour.
@@ -146,11 +169,36 @@ impl<'q, 'c> Run<'q, 'c> {
     pub(super) fn settle(&mut self, view: &mut View<'_>) -> Result<(), Stop> {
         while let Some(interface) = self.queue.pop_front() {
             let packets = std::mem::replace(&mut self.pending[interface.index()], Set::EMPTY);
+            if packets.is_empty() {
+                continue;
+            }
             self.steps_left = self.steps_left.checked_sub(1).ok_or(Stop::Steps(self.time))?;
-            self.process(view, interface, packets, false);
+            if self.coarse {
+                let received = self.take_alike(view, interface, packets);
+                self.process_together(view, &received, false);
+            } else {
+                self.process(view, interface, packets, false);
+            }
             view.space.status().map_err(|exhausted| Stop::Nodes(exhausted.limit))?;
         }
         Ok(())
+    }
+
+    /// Takes, with what an interface has received, what waits at those that only their ingress lists tell from it.
+    fn take_alike(&mut self, view: &View<'_>, taken: InterfaceId, packets: Set) -> Vec<(InterfaceId, Set)> {
+        let same_inside = &view.compiled.same_inside;
+        let special = |id: InterfaceId| self.query.cut.hops.iter().any(|(from, _)| *from == id);
+        let mut received = vec![(taken, packets)];
+        if special(taken) {
+            return received;
+        }
+        for id in &self.network.node(self.network.interface(taken).node).interfaces {
+            let alike = same_inside[id.index()] == same_inside[taken.index()] && !special(*id);
+            if alike && !self.pending[id.index()].is_empty() {
+                received.push((*id, std::mem::replace(&mut self.pending[id.index()], Set::EMPTY)));
+            }
+        }
+        received
     }
 
     /// Puts packets on a segment such that every interface but the sender's receives them.
@@ -167,11 +215,7 @@ impl<'q, 'c> Run<'q, 'c> {
             return;
         }
         self.arrive(view, segment, packets, step);
-        for interface in &self.network.segment(segment).attached {
-            if Some(*interface) != sender {
-                self.receive(view, *interface, packets, step);
-            }
-        }
+        self.flood(view, segment, packets, sender, step);
         self.join(view, segment, packets, step);
     }
 
@@ -185,10 +229,11 @@ impl<'q, 'c> Run<'q, 'c> {
         while let Some(from) = open.pop() {
             for join in &self.network.segment(from).joins {
                 let new = view.space.minus(packets, self.on_segment[join.to.index()]);
-                let waiting =
-                    self.network.segment(join.to).attached.iter().any(|interface| {
-                        !view.space.minus(packets, self.received[interface.index()]).is_empty()
-                    });
+                let waiting = self.network.segment(join.to).attached.iter().any(|interface| {
+                    !self.is_cut(*interface)
+                        && !self.ignores(view, *interface)
+                        && !view.space.is_subset(packets, self.received[interface.index()])
+                });
                 if new.is_empty() && !waiting {
                     continue;
                 }
@@ -221,11 +266,12 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         self.arrive(view, segment, packets, step);
         let group = view.compiled.segments[segment.index()].group;
-        let (flooded, single) = view.part(packets, group);
-        for interface in self.network.segment(segment).attached.iter().filter(|_| !flooded.is_empty()) {
-            if *interface != sender {
-                self.receive(view, *interface, flooded, step);
-            }
+        let flooded = view.space.intersect(packets, group);
+        // A neighbour is on the segment and hears the others anyway.
+        let all_the_same = flooded.is_empty() || (self.coarse && via.is_some());
+        let single = if all_the_same { packets } else { view.space.minus(packets, group) };
+        if !flooded.is_empty() {
+            self.flood(view, segment, flooded, Some(sender), step);
         }
         match via {
             Some(neighbour) => self.hand_to_neighbour(view, segment, single, sender, neighbour, step),
@@ -246,7 +292,11 @@ impl<'q, 'c> Run<'q, 'c> {
         let mut found = false;
         let facts = &view.compiled.segments[segment.index()];
         for (interface, addresses, _) in &facts.owners {
-            if *interface != sender && addresses.iter().any(|range| range.contains(neighbour)) {
+            let meant = addresses.iter().any(|range| range.contains(neighbour));
+            if meant && self.hand_to_member(view, *interface, packets, step) {
+                // Which of its own group a member means is not told apart.
+                found |= !self.alike.has(sender);
+            } else if meant && *interface != sender {
                 found = true;
                 self.receive(view, *interface, packets, step);
             }
@@ -267,12 +317,14 @@ impl<'q, 'c> Run<'q, 'c> {
         let facts = &view.compiled.segments[segment.index()];
         let owned = view.space.intersect(packets, facts.owned);
         for (interface, _, own) in &facts.owners {
-            if owned.is_empty() || *interface == sender || self.is_inert(view, *interface) {
+            let elsewhere = *interface == sender || self.alike.has(*interface);
+            if owned.is_empty() || elsewhere || self.ignores(view, *interface) {
                 continue;
             }
             let theirs = view.space.intersect(owned, *own);
             self.receive(view, *interface, theirs, step);
         }
+        self.hand_to_groups(view, segment, owned, step);
         let rest = view.space.minus(packets, facts.owned);
         if rest.is_empty() {
             return;
@@ -294,6 +346,11 @@ impl<'q, 'c> Run<'q, 'c> {
     }
 
     fn arrive(&mut self, view: &mut View<'_>, segment: SegmentId, packets: Set, step: Step) {
+        // Who only asks what arrives at the targets need not know what arrives elsewhere, unless frames move on from there.
+        let asked = self.query.targets.segments[segment.index()] || view.compiled.joined[segment.index()];
+        if self.coarse && !asked {
+            return;
+        }
         let known = &mut self.on_segment[segment.index()];
         let new = view.space.minus(packets, *known);
         if new.is_empty() {
@@ -301,13 +358,16 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         *known = view.space.union(*known, new);
         self.time += 1;
+        if self.coarse {
+            return;
+        }
         self.segment_history[segment.index()].push(Delta { time: self.time, set: new, step });
     }
 
     /// An interface receives packets.
     pub(super) fn receive(&mut self, view: &mut View<'_>, interface: InterfaceId, packets: Set, step: Step) {
         let index = interface.index();
-        if packets.is_empty() || self.is_cut(interface) || self.is_inert(view, interface) {
+        if packets.is_empty() || self.is_cut(interface) || self.ignores(view, interface) {
             return;
         }
         let new = view.space.minus(packets, self.received[index]);
@@ -316,17 +376,42 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         self.received[index] = view.space.union(self.received[index], new);
         self.time += 1;
-        self.history[index].push(Delta { time: self.time, set: new, step });
+        if !self.coarse {
+            self.history[index].push(Delta { time: self.time, set: new, step });
+        }
         if self.pending[index].is_empty() {
             self.queue.push_back(interface);
         }
         self.pending[index] = view.space.union(self.pending[index], new);
     }
 
-    /// Whether what an interface receives makes no difference to what this run is for.
-    fn is_inert(&self, view: &View<'_>, interface: InterfaceId) -> bool {
-        let node = self.network.interface(interface).node;
-        self.colour == Colour::Openers && view.compiled.nodes[node.index()].inert
+    /// Whether what an interface receives makes no difference to what this run is for: a node of the adversary can do
+    /// everything anyway.
+    fn ignores(&self, view: &View<'_>, interface: InterfaceId) -> bool {
+        let node = self.network.interface(interface).node.index();
+        let asked = !self.coarse || self.query.targets.nodes[node];
+        (self.query.footholds.nodes[node] && !asked)
+            || (self.colour == Colour::Openers && view.compiled.nodes[node].inert)
+    }
+
+    /// Whether anybody will ask what packets of a look opened.
+    pub(super) fn notes_openings(&self, look: Look) -> bool {
+        self.colour == Colour::Openers && look.opens()
+    }
+
+    /// Whether a node sends what is its own as it is, and nothing of it asks in which state.
+    pub(super) fn sends_unfiltered(&self, node: NodeId) -> bool {
+        let spec = self.network.node(node);
+        spec.output.is_empty()
+            && spec.translating.is_empty()
+            && spec.interfaces.iter().all(|id| self.network.interface(*id).egress.is_empty())
+    }
+
+    /// Notes what a node sends whatever it receives, so that it is not sent again as an answer.
+    pub(super) fn note_sent(&mut self, view: &mut View<'_>, node: NodeId, packets: Set) {
+        for answered in &mut self.answered[node.index()] {
+            *answered = view.space.union(*answered, packets);
+        }
     }
 
     /// Whether the query takes an interface out of the network.
@@ -351,6 +436,9 @@ impl<'q, 'c> Run<'q, 'c> {
         }
         *known = view.space.union(*known, new);
         self.time += 1;
+        if self.coarse {
+            return;
+        }
         let delivery = Delivery { time: self.time, set: new, receiver, established, change };
         self.delivered_history[node.index()].push(delivery);
     }

@@ -38,7 +38,17 @@ pub fn solve_coarsely(compiled: &Compiled<'_>, query: &Query, limits: Limits) ->
         return None;
     }
     let endings = endings(&mut view, &mut run);
-    Some(Answer { delivered: delivered(&run), endings, ..Answer::nothing() })
+    Some(Answer { delivered: delivered(&mut view, &run), endings, ..Answer::nothing() })
+}
+
+/// Whether nothing arrives even if everything is established that any list would let open a connection. `false` says
+/// nothing.
+pub fn is_surely_empty(compiled: &Compiled<'_>, query: &Query, limits: Limits) -> bool {
+    if compiled.translates_anywhere() {
+        return false;
+    }
+    let mut view = compiled.view(query.reading, &query.cut, limits);
+    run_coarsely(&mut view, query, limits).is_ok_and(|(_, bad)| bad.is_empty())
 }
 
 fn run_coarsely<'q, 'c>(
@@ -46,8 +56,8 @@ fn run_coarsely<'q, 'c>(
     query: &'q Query,
     limits: Limits,
 ) -> Result<(Run<'q, 'c>, Vec<(Place, Set)>), Stop> {
-    let mut run = Run::new(query, view.compiled.network, Colour::Counted, limits.steps);
-    run.connections = view.compiled.coarse_connections(query.reading).to_vec();
+    let mut run = Run::coarse(query, view.compiled, limits.steps);
+    run.connections = view.coarse_connections(&query.cut);
     start_counted(view, &mut run);
     run.settle(view)?;
     let bad = bad_places(view, &run);
@@ -84,13 +94,12 @@ fn solve_exactly(mut view: View<'_>, query: &Query, limits: Limits, arrives: Set
     let bad = bad_places(&mut view, &run);
     let endings = if bad.is_empty() { endings(&mut view, &mut run) } else { Vec::new() };
     let witness = find_witness(&mut view, &openers, &run, &bad);
-    let delivered = delivered(&run);
+    let delivered = delivered(&mut view, &run);
     Answer { reached: bad.iter().map(|(place, _)| *place).collect(), delivered, endings, witness, stop }
 }
 
-fn delivered(run: &Run<'_, '_>) -> Vec<NodeId> {
-    let delivered = run.delivered.iter().enumerate().filter(|(_, set)| !set.is_empty());
-    delivered.map(|(index, _)| NodeId::at(index)).collect()
+fn delivered<'c>(view: &mut View<'c>, run: &Run<'_, 'c>) -> Vec<NodeId> {
+    (0..run.delivered.len()).flat_map(|index| run.delivered_members(view, NodeId::at(index))).collect()
 }
 
 /// What a query reaches, for comparison with the second interpreter.
@@ -151,9 +160,7 @@ pub(super) fn start_counted(view: &mut View<'_>, run: &mut Run<'_, '_>) {
     run.free_answers = view.space.union(answered, unreal);
     run.inject(view, &query.footholds, Origin::Adversary);
     let wanted = inject::wanted(&mut view.space, query);
-    for node in &query.honest {
-        run.originate(view, *node, wanted, false);
-    }
+    run.originate_all(view, &query.honest, wanted);
     run.inject_undescribed(view, wanted);
 }
 

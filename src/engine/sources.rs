@@ -1,7 +1,6 @@
 //! Which sources an interface takes (SEMANTICS.md section 2.3).
 
 use super::compiled::{LINK_LOCAL_V6, View, fib_class};
-use super::device::group_at;
 use super::run::Run;
 use crate::header::{AddressRange, Family};
 use crate::model::{Antispoof, InterfaceId, Kind, Reading};
@@ -32,29 +31,41 @@ impl Run<'_, '_> {
 impl View<'_> {
     /// Packets whose source an interface takes.
     pub(super) fn plausible_sources(&mut self, interface: InterfaceId) -> Set {
+        // The way to an own address is the node itself, which no other sender is.
+        let node = self.compiled.network.interface(interface).node;
+        self.plausible_sources_less(interface, self.compiled.nodes[node.index()].from_own)
+    }
+
+    /// Packets whose source an interface takes, if some are known to come from the node itself.
+    pub(super) fn plausible_sources_less(&mut self, interface: InterfaceId, own: Set) -> Set {
         let spec = self.compiled.network.interface(interface);
         if spec.antispoof == [Antispoof::Off; 2] {
             return Set::FULL;
         }
+        if let Some(known) = self.tables.plausible.get(&(interface, own)) {
+            return *known;
+        }
         let mut sets = Vec::new();
         for family in Family::ALL {
-            let own = self.compiled.common.families[family as usize];
+            let all = self.compiled.common.families[family as usize];
             let taken = match (spec.antispoof[family as usize], self.reading) {
-                (Antispoof::Off, _) | (Antispoof::Undeclared(_), Reading::May) => own,
+                (Antispoof::Off, _) | (Antispoof::Undeclared(_), Reading::May) => all,
                 (Antispoof::Strict, _) | (Antispoof::Undeclared(_), Reading::Must) => {
-                    self.routed_back(interface, true)
+                    self.routed_back(interface, true, own)
                 }
-                (Antispoof::Loose, _) => self.routed_back(interface, false),
+                (Antispoof::Loose, _) => self.routed_back(interface, false, own),
             };
-            sets.push(self.space.intersect(own, taken));
+            sets.push(self.space.intersect(all, taken));
         }
         let link_local = self.space.prefix(Side::Src, LINK_LOCAL_V6);
         sets.push(link_local);
-        self.space.union_all(&sets)
+        let all = self.space.union_all(&sets);
+        self.tables.plausible.insert((interface, own), all);
+        all
     }
 
     /// Packets whose answer would be sent, by this interface or by any.
-    fn routed_back(&mut self, interface: InterfaceId, only_here: bool) -> Set {
+    fn routed_back(&mut self, interface: InterfaceId, only_here: bool, own: Set) -> Set {
         let node = self.compiled.network.interface(interface).node;
         let mut answers = if self.reading == Reading::May { Set::EMPTY } else { Set::FULL };
         for asks in self.asking(interface) {
@@ -76,14 +87,14 @@ impl View<'_> {
             let from_nobody = self.space.intersect(answers, nobody);
             let back = self.space.mirror(from_nobody);
             let sources = self.space.project_src(back);
-            let group = group_at(self, interface);
+            let group = self.compiled.group_at(interface);
             let to_groups = self.space.intersect(sources, group);
             senders = self.space.union(senders, to_groups);
         }
-        // The way to an own address is the node itself, which no other sender is; that to an own broadcast address is
-        // for no single one (`__fib_validate_source` of Linux takes nothing but unicast).
+        let senders = self.space.minus(senders, own);
+        // The way to an own broadcast address is for no single one (`__fib_validate_source` of Linux takes nothing but
+        // unicast).
         let facts = &self.compiled.nodes[node.index()];
-        let senders = self.space.minus(senders, facts.from_own);
         match self.compiled.network.node(node).kind {
             Kind::Linux => self.space.minus(senders, facts.from_broadcast),
             Kind::Unknown(_) => senders,

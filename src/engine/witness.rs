@@ -41,6 +41,21 @@ pub(super) fn find_witness<'c, 'q>(
     found.into_iter().min_by_key(|witness| (witness.journeys.len(), hops(witness)))
 }
 
+impl Run<'_, '_> {
+    /// Who a step says has sent packets, where it begins a journey.
+    fn origin(&self, step: Step) -> Option<Origin> {
+        match step {
+            Step::Start(origin) => Some(origin),
+            Step::Own { node, .. } => Some(Origin::Honest(Place::Node(node))),
+            Step::Answered { receiver, .. } | Step::Beyond { receiver, .. } => {
+                Some(Origin::Reflected(self.network.interface(receiver).node))
+            }
+            Step::Somebody { segment, .. } => Some(Origin::Somebody(segment)),
+            Step::Sent { .. } => None,
+        }
+    }
+}
+
 fn first_arrival(view: &mut View<'_>, run: &Run<'_, '_>, place: Place, set: Set) -> Option<(usize, Set)> {
     let arrivals: Vec<(usize, Set)> = match place {
         Place::Segment(id) => run.segment_history[id.index()].iter().map(|d| (d.time, d.set)).collect(),

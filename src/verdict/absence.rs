@@ -8,7 +8,7 @@ use super::judge::{Judge, Ruling};
 use super::lower::Absence;
 use super::{Finding, Note, Open, Verdict, proof, trust, vacuity};
 use crate::claim::Claim;
-use crate::engine::{Answer, Query, Stop, solve, solve_coarsely};
+use crate::engine::{Answer, Query, Stop, is_surely_empty, solve, solve_coarsely};
 use crate::model::Reading;
 
 /// Decides all absences of a claim together.
@@ -128,6 +128,14 @@ fn violations(judge: &Judge<'_>, claim: &Claim, absence: &Absence<'_>, ruling: &
     let mut found = false;
     // Each turn closes something new, or falls back from own sources to any, and to hosts that nobody described.
     for _ in 0..=judge.options.max_causes {
+        // Once something is closed, mostly nothing is left: whoever may forge sources asks for all who may not.
+        if found && query.own_sources {
+            let mut all = Query { own_sources: false, ..query.clone() };
+            all.honest_segments.clone_from(&undescribed);
+            if is_surely_empty(&judge.compiled, &all, judge.options.limits) {
+                return found;
+            }
+        }
         let answer = solve(&judge.compiled, &query, judge.options.limits);
         let Some(witness) = &answer.witness else {
             if query.own_sources {

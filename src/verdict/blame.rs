@@ -71,6 +71,21 @@ fn permitting_rule(network: &Network, decision: &Decision) -> Option<RuleRef> {
     }
 }
 
+/// Every rule, or policy of a chain, by which a packet that arrives passes on its way.
+pub(super) fn rules_passed<'w>(network: &'w Network, way: &'w Branch) -> impl Iterator<Item = RuleRef> + 'w {
+    let decisions = way.hops.iter().flat_map(|hop| &hop.decisions);
+    decisions.filter_map(|decision| match decision {
+        Decision::Judged { judgement, .. } => match judgement.by {
+            Decider::Rule { filter, chain, rule } => Some(RuleRef { filter, chain, rule }),
+            Decider::Policy { filter, chain } => {
+                Some(RuleRef { filter, chain, rule: network.filter(filter).chains[chain].rules.len() })
+            }
+            Decider::End { .. } => None,
+        },
+        _ => None,
+    })
+}
+
 impl Blame {
     /// Takes the cause out of the question. Returns whether something is left to ask.
     pub(super) fn close(self, query: &mut Query) -> bool {
@@ -186,9 +201,9 @@ fn off_the_line(network: &Network, id: SegmentId) -> Vec<Remedy> {
 /// `reachable` claims that hold now and would not hold any more.
 fn broken_by(judge: &Judge<'_>, cut: &Cut) -> Vec<String> {
     let breaks = |claim: &&Claim| match &claim.statement {
-        Statement::Reachable(reachable) => {
-            presence::holds(judge, reachable, &Cut::default()) && !presence::holds(judge, reachable, cut)
-        }
+        Statement::Reachable(reachable) => judge
+            .standing(claim, reachable)
+            .is_some_and(|pairs| !presence::still_stands(judge, reachable, pairs, cut)),
         Statement::Isolated(_) | Statement::Confined(_) | Statement::OnlyVia(_) => false,
     };
     judge.claims.iter().filter(breaks).map(|claim| claim.id.value.clone()).collect()

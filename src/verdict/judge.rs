@@ -2,9 +2,10 @@
 
 use super::lower;
 use super::{Judgement, Note, Open, Verdict, absence, presence};
-use crate::claim::{Claim, Statement};
+use crate::claim::{Claim, Reachable, Statement};
 use crate::engine::{Compiled, Limits, Structure, parallel_map};
 use crate::model::{Assumption, Network};
+use std::sync::OnceLock;
 
 /// How hard to look.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +30,8 @@ pub struct Judge<'n> {
     pub(super) options: Options,
     /// All claims about it: a remedy for one must not break another.
     pub(super) claims: &'n [Claim],
+    /// For each `reachable` claim, once somebody has asked, the pairs that talk if it holds.
+    standing: Vec<OnceLock<Option<Vec<presence::Standing>>>>,
 }
 
 /// A verdict with its evidence, before it is bound to the claim.
@@ -48,7 +51,31 @@ impl<'n> Judge<'n> {
     /// Compiles a network.
     pub fn new(network: &'n Network, claims: &'n [Claim], options: Options) -> Judge<'n> {
         let (compiled, structure) = (Compiled::new(network), Structure::new(network));
-        Judge { network, compiled, structure, options, claims }
+        let standing = claims.iter().map(|_| OnceLock::new()).collect();
+        Judge { network, compiled, structure, options, claims, standing }
+    }
+
+    /// The pairs of a `reachable` claim of this judge, if it holds.
+    pub(super) fn standing(&self, claim: &Claim, reachable: &Reachable) -> Option<&[presence::Standing]> {
+        let known = self.standing_of(claim)?;
+        known.get_or_init(|| presence::standing(self, reachable)).as_deref()
+    }
+
+    /// The pairs of a claim that is known to hold.
+    pub(super) fn known_standing(&self, claim: &Claim) -> Option<&[presence::Standing]> {
+        self.standing_of(claim)?.get()?.as_deref()
+    }
+
+    /// Notes that a claim holds. Whoever has asked meanwhile has found the same.
+    pub(super) fn keep_standing(&self, claim: &Claim, pairs: Vec<presence::Standing>) {
+        if let Some(known) = self.standing_of(claim) {
+            known.get_or_init(|| Some(pairs));
+        }
+    }
+
+    fn standing_of(&self, claim: &Claim) -> Option<&OnceLock<Option<Vec<presence::Standing>>>> {
+        let position = self.claims.iter().position(|known| std::ptr::eq(known, claim))?;
+        self.standing.get(position)
     }
 
     /// Judges the claims that `wanted` picks, on all threads of the pool. The judgements come in the order of the

@@ -5,13 +5,17 @@ use super::judge::{Judge, Ruling};
 use super::lower::{places, senders};
 use super::{Finding, Leg, Note, Open, Sender, Verdict, telling};
 use crate::claim::{Claim, Reachable};
-use crate::engine::{Cut, Pair, RoundTrip, Stop, round_trip};
+use crate::engine::{Cut, Pair, RoundTrip, RuleRef, Stop, parallel_map, round_trip};
 use crate::header::{Packet, service_name};
 use crate::model::{NodeId, Reading};
 use crate::replay::{self, Branch, End, Foothold, Question, Send, Stance};
+use std::collections::BTreeSet;
 
 /// Pairs that one claim may ask for.
 const MOST_PAIRS: usize = 4096;
+
+/// Pairs that are asked about before anybody looks whether there are findings enough.
+const PAIRS_AT_ONCE: usize = 64;
 
 /// Decides a `reachable` claim.
 pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, reachable: &Reachable) -> Ruling {
@@ -41,25 +45,30 @@ pub(super) fn decide(judge: &Judge<'_>, claim: &Claim, reachable: &Reachable) ->
         });
         return ruling;
     }
-    for (from, to) in &possible {
-        match talk(judge, reachable, *from, *to, &Cut::default()) {
-            Talk::Certain => {}
-            Talk::Never { request, reply } => {
-                let lost = lost(judge, claim, *from, *to, request, reply);
-                if certain.contains(&(*from, *to)) {
-                    ruling.findings.push(lost);
-                } else {
-                    ruling.open.push(uncertain_pair(judge, *from, *to));
+    let mut standing = Vec::new();
+    // Somebody may have asked before, for a remedy of another claim.
+    let asked = if judge.known_standing(claim).is_some() { &[] } else { &possible[..] };
+    'all: for pairs in asked.chunks(PAIRS_AT_ONCE) {
+        let talks = parallel_map(pairs, |(from, to)| talk(judge, reachable, *from, *to, &Cut::default()));
+        for ((from, to), talk) in pairs.iter().zip(talks) {
+            match talk {
+                Talk::Certain(rules) => standing.push(Standing { from: *from, to: *to, rules }),
+                Talk::Never { request, reply } if certain.contains(&(*from, *to)) => {
+                    ruling.findings.push(lost(judge, claim, *from, *to, request, reply));
                 }
+                Talk::Never { .. } => ruling.open.push(uncertain_pair(judge, *from, *to)),
+                Talk::Unsure(open) => ruling.open.extend(open),
             }
-            Talk::Unsure(open) => ruling.open.extend(open),
-        }
-        if ruling.findings.len() >= judge.options.max_causes {
-            ruling.more_findings = true;
-            break;
+            if ruling.findings.len() >= judge.options.max_causes {
+                ruling.more_findings = true;
+                break 'all;
+            }
         }
     }
     conclude(reachable, possible.len(), &mut ruling);
+    if ruling.verdict == Some(Verdict::Holds) {
+        judge.keep_standing(claim, standing);
+    }
     ruling
 }
 
@@ -85,11 +94,34 @@ fn conclude(reachable: &Reachable, pairs: usize, ruling: &mut Ruling) {
     }
 }
 
-/// Whether the claim holds in a network in which something is closed.
-pub(super) fn holds(judge: &Judge<'_>, reachable: &Reachable, cut: &Cut) -> bool {
+/// A pair that talks, and the rules that its packets pass by.
+#[derive(Debug)]
+pub(super) struct Standing {
+    from: NodeId,
+    to: NodeId,
+    /// Empty in a changed network, where nothing is replayed.
+    rules: BTreeSet<RuleRef>,
+}
+
+/// The pairs of a claim, if it holds.
+pub(super) fn standing(judge: &Judge<'_>, reachable: &Reachable) -> Option<Vec<Standing>> {
     let pairs = pairs(judge, reachable, Reading::May);
-    pairs.len() <= MOST_PAIRS
-        && pairs.iter().all(|(from, to)| matches!(talk(judge, reachable, *from, *to, cut), Talk::Certain))
+    if pairs.is_empty() || pairs.len() > MOST_PAIRS {
+        return None;
+    }
+    let stands = |(from, to)| match talk(judge, reachable, from, to, &Cut::default()) {
+        Talk::Certain(rules) => Some(Standing { from, to, rules }),
+        Talk::Never { .. } | Talk::Unsure(_) => None,
+    };
+    pairs.into_iter().map(stands).collect()
+}
+
+/// Whether pairs that talk still do in a network in which something is closed. What passes no closed rule still passes.
+pub(super) fn still_stands(judge: &Judge<'_>, reachable: &Reachable, pairs: &[Standing], cut: &Cut) -> bool {
+    let only_rules = Cut { closed: Vec::new(), ..cut.clone() }.is_empty();
+    let touched = |pair: &&Standing| !only_rules || cut.closed.iter().any(|rule| pair.rules.contains(rule));
+    let mut touched = pairs.iter().filter(touched);
+    touched.all(|pair| matches!(talk(judge, reachable, pair.from, pair.to, cut), Talk::Certain(_)))
 }
 
 fn pairs(judge: &Judge<'_>, reachable: &Reachable, reading: Reading) -> Vec<(NodeId, NodeId)> {
@@ -108,8 +140,8 @@ fn pairs(judge: &Judge<'_>, reachable: &Reachable, reading: Reading) -> Vec<(Nod
 
 /// What is known of a pair.
 enum Talk {
-    /// A request and its answer arrive, whatever the network chooses.
-    Certain,
+    /// A request and its answer arrive, whatever the network chooses, by these rules.
+    Certain(BTreeSet<RuleRef>),
     /// Not even on *may*.
     Never { request: Option<Packet>, reply: Option<Packet> },
     /// Between the two.
@@ -123,10 +155,14 @@ fn talk(judge: &Judge<'_>, reachable: &Reachable, from: NodeId, to: NodeId, cut:
     let (request, reply) = match ask(Reading::Must) {
         Ok(RoundTrip::Both(candidates)) => {
             // In a changed network there is nothing to replay: it exists in the engine only.
-            let certain = !cut.is_empty()
-                || candidates.iter().any(|(request, reply)| always_arrives(judge, from, to, request, reply));
-            if certain {
-                return Talk::Certain;
+            if !cut.is_empty() {
+                return Talk::Certain(BTreeSet::new());
+            }
+            let mut candidates = candidates.iter();
+            let always =
+                candidates.find_map(|(request, reply)| always_arrives(judge, from, to, request, reply));
+            if let Some(rules) = always {
+                return Talk::Certain(rules);
             }
             return Talk::Unsure(vec![depends_on_choice(judge, from, to)]);
         }
@@ -146,24 +182,34 @@ fn talk(judge: &Judge<'_>, reachable: &Reachable, from: NodeId, to: NodeId, cut:
     }
 }
 
-/// Whether, by the second interpreter, every way that the network may choose brings the request there and the answer
-/// back. For each way of the request alone, because only its devices know the connection.
-fn always_arrives(judge: &Judge<'_>, from: NodeId, to: NodeId, request: &Packet, reply: &Packet) -> bool {
+/// The rules that pass a request and its answer, if, by the second interpreter, every way that the network may choose brings
+/// the request there and the answer back. For each way of the request alone, because only its devices know the connection.
+fn always_arrives(
+    judge: &Judge<'_>,
+    from: NodeId,
+    to: NodeId,
+    request: &Packet,
+    reply: &Packet,
+) -> Option<BTreeSet<RuleRef>> {
     let question = honest(&[from, to]);
     let ask = Send { origin: replay::Origin::Honest(from), packet: *request, path: Vec::new() };
     let walked = replay::walk(judge.network, Reading::Must, &question, std::slice::from_ref(&ask));
-    let Some(leg) = walked.legs.first() else { return false };
-    !leg.branches.is_empty()
-        && leg.branches.iter().all(|branch| {
-            let one =
-                Send { path: super::schedule::crossings(judge.network, request, branch), ..ask.clone() };
-            let answer = Send { origin: replay::Origin::Honest(to), packet: *reply, path: Vec::new() };
-            let walked = replay::walk(judge.network, Reading::Must, &question, &[one, answer]);
-            let back = walked.legs.get(1).map(|leg| leg.branches.as_slice()).unwrap_or_default();
-            branch.end == End::Delivered(to)
-                && !back.is_empty()
-                && back.iter().all(|branch| branch.end == End::Delivered(from))
-        })
+    let leg = walked.legs.first().filter(|leg| !leg.branches.is_empty())?;
+    let mut rules = BTreeSet::new();
+    for branch in &leg.branches {
+        let one = Send { path: super::schedule::crossings(judge.network, request, branch), ..ask.clone() };
+        let answer = Send { origin: replay::Origin::Honest(to), packet: *reply, path: Vec::new() };
+        let walked = replay::walk(judge.network, Reading::Must, &question, &[one, answer]);
+        let back = walked.legs.get(1).map(|leg| leg.branches.as_slice()).unwrap_or_default();
+        let returns = !back.is_empty() && back.iter().all(|branch| branch.end == End::Delivered(from));
+        if branch.end != End::Delivered(to) || !returns {
+            return None;
+        }
+        rules.extend(
+            back.iter().chain([branch]).flat_map(|way| super::blame::rules_passed(judge.network, way)),
+        );
+    }
+    Some(rules)
 }
 
 fn honest(nodes: &[NodeId]) -> Question {

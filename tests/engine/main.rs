@@ -9,6 +9,7 @@
 mod support;
 
 mod answers;
+mod coarse;
 mod connections;
 mod tiny;
 mod witnesses;
