@@ -170,3 +170,35 @@ fn every_rule_of_the_semantics_names_tests_that_exist() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// What a hunk of a patch expects to find in the file: its context and what it takes out.
+fn expected(hunk: &str) -> String {
+    let lines = hunk.lines().skip(1);
+    let old = lines.filter_map(|line| line.strip_prefix([' ', '-']).or(line.is_empty().then_some("")));
+    old.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn every_seeded_mistake_fits_the_sources() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut wrong, mut hunks) = (Vec::new(), 0);
+    for entry in fs::read_dir(root.join("tests/mutants")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "patch") {
+            continue;
+        }
+        let patch = fs::read_to_string(&path).unwrap();
+        for part in patch.split("\n--- ").skip(1).chain(patch.strip_prefix("--- ")) {
+            let file = part.lines().next().unwrap().split('\t').next().unwrap();
+            let text = fs::read_to_string(root.join(file)).unwrap();
+            for hunk in part.split("\n@@ ").skip(1) {
+                hunks += 1;
+                if !text.contains(&expected(hunk)) {
+                    wrong.push(format!("{}: nothing in {file} reads\n{}", path.display(), expected(hunk)));
+                }
+            }
+        }
+    }
+    assert!(hunks > 50, "{hunks} hunks");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -5,12 +5,14 @@
 //! which of them sends it. Only groups of packets (multicast, broadcast) are heard by all; there the run takes any of them to
 //! answer whomever one of them heard, which is at most more than happens.
 
-use super::compiled::{Compiled, View, fib_class};
+use super::compiled::Compiled;
 use super::facts::NodeFacts;
 use super::history::Step;
 use super::query::{Place, Query};
 use super::routes::Fib;
+use super::routes::fib_class;
 use super::run::Run;
+use super::view::View;
 use crate::header::Family;
 use crate::model::{Antispoof, Existence, FilterId, InterfaceId, Kind, Network, NodeId, Reading, SegmentId};
 use crate::set::{Set, Space};

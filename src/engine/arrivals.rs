@@ -38,7 +38,7 @@ pub fn arrivals(compiled: &Compiled<'_>, queries: &[Query], limits: Limits) -> V
     pieces.into_iter().flatten().collect()
 }
 
-fn arrive(view: &mut super::compiled::View<'_>, query: &Query, limits: Limits) -> Result<Vec<Place>, Stop> {
+fn arrive(view: &mut super::view::View<'_>, query: &Query, limits: Limits) -> Result<Vec<Place>, Stop> {
     view.change(&query.cut.without_doors());
     let openers = connections(view, query, limits, Set::FULL).map_err(|cut_short| cut_short.1)?;
     view.change(&query.cut);

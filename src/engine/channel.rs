@@ -1,9 +1,10 @@
 //! Where the packets of a flow may end once they are translated.
 
-use super::compiled::{Compiled, View};
+use super::compiled::Compiled;
 use super::inject::{flow_set, undescribed_sources};
 use super::query::{Cut, FreeFlow, Limits, Places};
 use super::translate::{Meeting, Spot};
+use super::view::View;
 use crate::model::translation::End;
 use crate::model::{NodeId, Reading, SegmentId};
 use crate::set::{Set, Side};

@@ -1,19 +1,17 @@
-//! The network as sets: what each hook accepts, where each node routes, what each interface admits.
-//!
-//! [`Compiled`] is made once, by all threads, frozen and shared. A [`View`] is one query's private layer over it: it
-//! answers from the base where it can, and compiles by itself what the query changed.
+//! The network as sets: what each hook accepts, where each node routes, what each interface admits. [`Compiled`] is made
+//! once, by all threads, frozen and shared.
 
 use super::alike::Group;
 use super::facts::{
-    Common, FilterFacts, NodeFacts, SegmentFacts, common, filter_facts, groups_at, joined, node_facts, segment_facts,
+    Common, FilterFacts, NodeFacts, SegmentFacts, common, filter_facts, groups_at, joined, node_facts,
+    segment_facts,
 };
 use super::look::Connections;
 use super::parallel;
-use super::query::{Cut, Limits, RuleRef};
-use super::routes::{Fib, asks, compile_fib, routes_all_alike};
-use super::rules::{Accept, Situation, compile_hook};
-use super::translate::{Meeting, Parts};
-use crate::header::Family;
+use super::query::{Cut, Limits};
+use super::routes::{Fib, compile_fib, fib_class, routes_all_alike};
+use super::rules::Accept;
+use super::view::{Tables, View};
 use crate::model::filter::interface_test;
 use crate::model::{Assumption, FilterId, Hook, InterfaceId, Network, NodeId, Reading, State};
 use crate::set::{Frozen, Set, Space};
@@ -23,27 +21,18 @@ use std::sync::Arc;
 
 /// A hook as its rules see it: interfaces that no rule tells apart are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct HookKey {
+pub(super) struct HookKey {
     filter: FilterId,
     chain: usize,
     incoming: u64,
     outgoing: u64,
-    reassembles: bool,
-    own: Option<NodeId>,
-    reading: Reading,
+    pub(super) reassembles: bool,
+    pub(super) own: Option<NodeId>,
+    pub(super) reading: Reading,
 }
 
 /// The interfaces of a packet, and the hook that it meets.
 type Call = (Option<InterfaceId>, Option<InterfaceId>, Hook);
-
-#[derive(Default)]
-pub(super) struct Tables {
-    hooks: FxHashMap<HookKey, Accept>,
-    fibs: FxHashMap<(NodeId, u64, Reading), Arc<Fib>>,
-    translations: FxHashMap<Meeting, Arc<Parts>>,
-    /// For an interface and the packets that are known to come from its node, those whose source it takes.
-    pub(super) plausible: FxHashMap<(InterfaceId, Set), Set>,
-}
 
 /// A network compiled to sets, shared by all queries.
 pub struct Compiled<'n> {
@@ -62,9 +51,9 @@ pub struct Compiled<'n> {
     /// For each interface the first of its node that nothing tells from it behind their ingress lists.
     pub(super) same_inside: Vec<InterfaceId>,
     base: Arc<Frozen>,
-    tables: Tables,
+    pub(super) tables: Tables,
     /// For each reading and node, what passes once everything is open that any list lets open.
-    coarse: [Vec<Connections>; 2],
+    pub(super) coarse: [Vec<Connections>; 2],
 }
 
 impl<'n> Compiled<'n> {
@@ -249,7 +238,7 @@ impl<'n> Compiled<'n> {
     }
 
     /// Every call of a hook that a packet at this node can make; interfaces that look the same are named once.
-    fn calls(&self, id: NodeId) -> Vec<(Hook, Option<InterfaceId>, Option<InterfaceId>)> {
+    pub(super) fn calls(&self, id: NodeId) -> Vec<(Hook, Option<InterfaceId>, Option<InterfaceId>)> {
         let node = self.network.node(id);
         let interfaces = || node.interfaces.iter().map(|i| Some(*i));
         let mut calls = Vec::new();
@@ -303,7 +292,7 @@ impl<'n> Compiled<'n> {
         answers.enumerate().fold(0, |bits, (index, yes)| bits | (u64::from(yes) << index))
     }
 
-    fn hook_key(
+    pub(super) fn hook_key(
         &self,
         node: NodeId,
         hook: Hook,
@@ -342,179 +331,4 @@ impl<'n> Compiled<'n> {
     pub(super) fn reassembles(&self, node: NodeId) -> bool {
         self.nodes[node.index()].tracks || self.network.assumes(Assumption::Reassembled)
     }
-}
-
-/// One query's private layer over a compiled network.
-pub(super) struct View<'c> {
-    pub(super) compiled: &'c Compiled<'c>,
-    pub(super) space: Space,
-    pub(super) reading: Reading,
-    cut: Cut,
-    pub(super) tables: Tables,
-}
-
-impl View<'_> {
-    /// Changes the network for what follows. Sets made so far stay good.
-    pub(super) fn change(&mut self, cut: &Cut) {
-        if (&self.cut.rules, &self.cut.closed) != (&cut.rules, &cut.closed) {
-            self.tables.hooks.clear();
-            self.tables.translations.clear();
-        }
-        self.cut.clone_from(cut);
-    }
-
-    /// The packets that are in a set, and those that are not. Mostly none is, and then nothing new is made.
-    pub(super) fn part(&mut self, packets: Set, of: Set) -> (Set, Set) {
-        let inside = self.space.intersect(packets, of);
-        if inside.is_empty() { (inside, packets) } else { (inside, self.space.minus(packets, of)) }
-    }
-
-    /// Every packet for which some list of a node opens a connection; none if it keeps no tables.
-    fn openable(&mut self, node: NodeId) -> Set {
-        if !self.compiled.keeps_tables(node) {
-            return Set::EMPTY;
-        }
-        let mut sets = Vec::new();
-        for (hook, incoming, outgoing) in self.compiled.calls(node) {
-            sets.push(self.hook(node, hook, incoming, outgoing).opens);
-        }
-        sets.sort_unstable();
-        sets.dedup();
-        self.space.union_all(&sets)
-    }
-
-    /// What passes each node as part of a connection, at most. Nobody opens one by a rule that is closed.
-    pub(super) fn coarse_connections(&mut self, cut: &Cut) -> Vec<Connections> {
-        let mut coarse = self.compiled.coarse[self.reading as usize].clone();
-        if cut.closed.is_empty() {
-            return coarse;
-        }
-        let network = self.compiled.network;
-        let is_closed = |id| cut.closed.iter().any(|rule| rule.filter == id);
-        self.change(&cut.without_doors());
-        for (id, _) in network.nodes_by_id() {
-            let changed = network.hooks(id).iter().any(|hook| is_closed(hook.filter));
-            if changed && self.compiled.keeps_tables(id) {
-                let opened = self.openable(id);
-                coarse[id.index()] = self.connections(opened);
-            }
-        }
-        self.change(cut);
-        coarse
-    }
-
-    fn compile(
-        &mut self,
-        key: HookKey,
-        hook: Hook,
-        incoming: Option<InterfaceId>,
-        outgoing: Option<InterfaceId>,
-    ) -> Accept {
-        let own = key.own.map_or(&[][..], |node| &self.compiled.nodes[node.index()].own);
-        let situation = Situation {
-            network: self.compiled.network,
-            incoming,
-            outgoing,
-            reassembles: key.reassembles,
-            own,
-            reading: key.reading,
-            cut: &self.cut,
-        };
-        compile_hook(&mut self.space, situation, hook)
-    }
-
-    fn hook(
-        &mut self,
-        node: NodeId,
-        hook: Hook,
-        incoming: Option<InterfaceId>,
-        outgoing: Option<InterfaceId>,
-    ) -> Accept {
-        let key = self.compiled.hook_key(node, hook, incoming, outgoing, self.reading);
-        let changed = self.cut.rules.iter().chain(&self.cut.closed).any(|rule| rule.filter == hook.filter);
-        if let Some(known) = self.compiled.tables.hooks.get(&key).filter(|_| !changed) {
-            return *known;
-        }
-        if let Some(known) = self.tables.hooks.get(&key) {
-            return *known;
-        }
-        let accept = self.compile(key, hook, incoming, outgoing);
-        self.tables.hooks.insert(key, accept);
-        accept
-    }
-
-    /// What is known of a spot that translates.
-    pub(super) fn known_translations(&self, meeting: Meeting) -> Option<Arc<Parts>> {
-        self.tables.translations.get(&meeting).map(Arc::clone)
-    }
-
-    pub(super) fn keep_translations(&mut self, meeting: Meeting, parts: Arc<Parts>) {
-        self.tables.translations.insert(meeting, parts);
-    }
-
-    /// Whether the query takes a rule out of its list.
-    pub(super) fn is_taken_out(&self, rule: RuleRef) -> bool {
-        self.cut.rules.contains(&rule)
-    }
-
-    /// Whether the query closes a rule.
-    pub(super) fn is_closed_rule(&self, rule: RuleRef) -> bool {
-        self.cut.closed.contains(&rule)
-    }
-
-    /// What all hooks of a stage accept together.
-    pub(super) fn stage(
-        &mut self,
-        node: NodeId,
-        hooks: &[Hook],
-        incoming: Option<InterfaceId>,
-        outgoing: Option<InterfaceId>,
-    ) -> Accept {
-        let mut all = Accept::OPEN;
-        for hook in hooks {
-            let one = self.hook(node, *hook, incoming, outgoing);
-            let other = match hook.family {
-                None => Set::EMPTY,
-                Some(Family::V4) => self.compiled.common.families[Family::V6 as usize],
-                Some(Family::V6) => self.compiled.common.families[Family::V4 as usize],
-            };
-            for (mine, theirs) in all.states.iter_mut().zip(one.states) {
-                let bound = self.space.union(theirs, other);
-                *mine = self.space.intersect(*mine, bound);
-            }
-            let opened = self.space.minus(one.opens, other);
-            all.opens = self.space.union(all.opens, opened);
-        }
-        all
-    }
-
-    /// Where a node routes what came in there.
-    pub(super) fn fib(&mut self, node: NodeId, incoming: Option<InterfaceId>) -> Arc<Fib> {
-        let key = (node, fib_class(self.compiled.network, node, incoming), self.reading);
-        if let Some(known) = self.compiled.tables.fibs.get(&key).or_else(|| self.tables.fibs.get(&key)) {
-            return Arc::clone(known);
-        }
-        let network = self.compiled.network;
-        let fib = Arc::new(compile_fib(&mut self.space, network, node, incoming, self.reading));
-        self.tables.fibs.insert(key, Arc::clone(&fib));
-        fib
-    }
-}
-
-/// fe80::/10 (RFC 4291 section 2.5.6).
-pub(super) const LINK_LOCAL_V6: ipnet::IpNet =
-    ipnet::IpNet::V6(ipnet::Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10));
-
-/// Which of the routing rules of a node ask packets that came in there, as bits.
-pub(super) fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> u64 {
-    let rules = &network.node(node).lookup;
-    if rules.len() > 62 {
-        return incoming.map_or(u64::MAX, |id| (1 << 63) | u64::from(id.0));
-    }
-    // What rules may ask the node's own packets, they ask others for certain.
-    let own = u64::from(incoming.is_none()) << 62;
-    own | rules
-        .iter()
-        .enumerate()
-        .fold(0, |bits, (index, rule)| bits | (u64::from(asks(rule, incoming)) << index))
 }

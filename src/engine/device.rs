@@ -1,13 +1,13 @@
 //! What a node does with packets: receive, filter, route, filter, send; or deliver; or answer (SEMANTICS.md section 3).
 
-use super::compiled::View;
 use super::history::Step;
-use super::look::{Look, LookKind};
-use super::passage::{Course, Entered, Leaving};
+use super::look::Look;
+use super::passage::{Entered, Leaving};
 use super::query::Place;
 use super::rules::Accept;
 use super::run::Run;
 use super::translate::{Meeting, Spot};
+use super::view::View;
 use crate::header::Family;
 use crate::model::{Assumption, Existence, InterfaceId, Kind, NodeId, Reading, Role, State};
 use crate::set::{Set, Side};
@@ -138,7 +138,8 @@ impl Run<'_, '_> {
             causes.in_passing(look, unroutable);
             let packets = self.check_sources(view, receiver, entered.routed);
             let batch = Batch { node, receiver, look, entered, came, packets, opens };
-            match batches.iter_mut().find(|other| other.receiver != receiver && other.look.kind == look.kind) {
+            match batches.iter_mut().find(|other| other.receiver != receiver && other.look.kind == look.kind)
+            {
                 Some(other) => other.take(view, &batch),
                 None => batches.push(batch),
             }
@@ -160,58 +161,6 @@ impl Run<'_, '_> {
         }
         let v4 = view.compiled.common.families[Family::V4 as usize];
         view.space.intersect(packets, v4)
-    }
-
-    /// The ways in which the tracker of a node may look at packets.
-    pub(super) fn looks(
-        &mut self,
-        view: &mut View<'_>,
-        node: NodeId,
-        packets: Set,
-        again: bool,
-    ) -> Vec<Look> {
-        let facts = &view.compiled.nodes[node.index()];
-        let translates = facts.translates;
-        if !view.compiled.keeps_tables(node) {
-            let all = Look { kind: LookKind::State(State::New), packets, course: Course::Plain };
-            return if again { Vec::new() } else { vec![all] };
-        }
-        let mut looks = Vec::new();
-        let mut add = |view: &mut View<'_>, kind, within: Set| {
-            let packets = view.space.intersect(packets, within);
-            if !packets.is_empty() {
-                looks.push(Look { kind, packets, course: Course::of(kind) });
-            }
-        };
-        let fresh = self.fresh(view);
-        for (kind, within) in fresh.iter().filter(|_| !again) {
-            add(view, *kind, *within);
-        }
-        if !translates {
-            add(view, LookKind::State(State::Established), self.connections[node.index()].established);
-        }
-        if self.query.reading == Reading::May {
-            add(view, LookKind::State(State::Related), self.connections[node.index()].related);
-        }
-        if translates {
-            self.session_looks(view, node, packets, &fresh, &mut looks);
-        }
-        looks
-    }
-
-    /// How a tracker may look at packets of no connection, with those that it may look at so.
-    fn fresh(&self, view: &mut View<'_>) -> Vec<(LookKind, Set)> {
-        let certain = view.compiled.common.certainly_new;
-        let doubtful = view.space.complement(certain);
-        let state = |state, set| (LookKind::State(state), set);
-        match self.query.reading {
-            Reading::May => vec![
-                state(State::New, Set::FULL),
-                state(State::Invalid, doubtful),
-                state(State::Untracked, doubtful),
-            ],
-            Reading::Must => vec![state(State::New, certain), (LookKind::AnyFresh, doubtful)],
-        }
     }
 
     /// Packets that the node would answer because it has no route for them. Anti-spoofing does not stop that.

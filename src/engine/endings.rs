@@ -1,11 +1,11 @@
 //! Where packets that never arrive come to their end, and what ends them: the substance of "holds".
 
-use super::compiled::View;
 use super::look::{Look, LookKind};
 use super::passage::Course;
 use super::query::RuleRef;
 use super::rules::rule_sets;
 use super::run::Run;
+use super::view::View;
 use crate::model::{Action, Existence, Hook, InterfaceId, Kind, NodeId, Role, Stage, State};
 use crate::set::Set;
 

@@ -1,7 +1,7 @@
 //! What is worth knowing of filters, nodes and segments before any packet moves.
 
-use super::compiled::LINK_LOCAL_V6;
 use super::inject;
+use super::inject::LINK_LOCAL_V6;
 use super::rules::each_test;
 use crate::header::{AddressRange, Family, Fragment};
 use crate::model::{Existence, InterfaceId, Kind, Network, NodeId, Reading, Role, Segment, Test};

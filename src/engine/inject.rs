@@ -1,12 +1,16 @@
 //! What senders may send, and other sets that every run needs.
 
-use super::compiled::View;
 use super::query::{FreeFlow, Place, Query};
+use super::view::View;
 use crate::header::{AddressRange, Family, proto};
 use crate::model::{Existence, Network, NodeId, Segment, SegmentId};
 use crate::set::{Field, Set, Side, Space};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
+
+/// fe80::/10 (RFC 4291 section 2.5.6).
+pub(super) const LINK_LOCAL_V6: ipnet::IpNet =
+    ipnet::IpNet::V6(ipnet::Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10));
 
 /// Every packet that the sender at a place may send under a query.
 pub(super) fn packets(view: &mut View<'_>, query: &Query, place: Place) -> Set {

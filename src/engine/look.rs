@@ -1,9 +1,10 @@
 //! How the connection tracker of a node may look at packets.
 
-use super::compiled::View;
 use super::passage::Course;
 use super::rules::Accept;
-use crate::model::{Reading, State};
+use super::run::Run;
+use super::view::View;
+use crate::model::{NodeId, Reading, State};
 use crate::set::{Field, Set};
 
 /// A way in which the tracker may look at packets, with the packets it may look at so.
@@ -46,6 +47,60 @@ impl Look {
 
     pub(super) fn opens(self) -> bool {
         self.kind == LookKind::State(State::New) && matches!(self.course, Course::Fresh | Course::Plain)
+    }
+}
+
+impl Run<'_, '_> {
+    /// The ways in which the tracker of a node may look at packets.
+    pub(super) fn looks(
+        &mut self,
+        view: &mut View<'_>,
+        node: NodeId,
+        packets: Set,
+        again: bool,
+    ) -> Vec<Look> {
+        let facts = &view.compiled.nodes[node.index()];
+        let translates = facts.translates;
+        if !view.compiled.keeps_tables(node) {
+            let all = Look { kind: LookKind::State(State::New), packets, course: Course::Plain };
+            return if again { Vec::new() } else { vec![all] };
+        }
+        let mut looks = Vec::new();
+        let mut add = |view: &mut View<'_>, kind, within: Set| {
+            let packets = view.space.intersect(packets, within);
+            if !packets.is_empty() {
+                looks.push(Look { kind, packets, course: Course::of(kind) });
+            }
+        };
+        let fresh = self.fresh(view);
+        for (kind, within) in fresh.iter().filter(|_| !again) {
+            add(view, *kind, *within);
+        }
+        if !translates {
+            add(view, LookKind::State(State::Established), self.connections[node.index()].established);
+        }
+        if self.query.reading == Reading::May {
+            add(view, LookKind::State(State::Related), self.connections[node.index()].related);
+        }
+        if translates {
+            self.session_looks(view, node, packets, &fresh, &mut looks);
+        }
+        looks
+    }
+
+    /// How a tracker may look at packets of no connection, with those that it may look at so.
+    fn fresh(&self, view: &mut View<'_>) -> Vec<(LookKind, Set)> {
+        let certain = view.compiled.common.certainly_new;
+        let doubtful = view.space.complement(certain);
+        let state = |state, set| (LookKind::State(state), set);
+        match self.query.reading {
+            Reading::May => vec![
+                state(State::New, Set::FULL),
+                state(State::Invalid, doubtful),
+                state(State::Untracked, doubtful),
+            ],
+            Reading::Must => vec![state(State::New, certain), (LookKind::AnyFresh, doubtful)],
+        }
     }
 }
 

@@ -27,6 +27,7 @@ mod solve;
 mod sources;
 mod structure;
 mod translate;
+mod view;
 mod witness;
 
 pub use arrivals::arrivals;

@@ -1,12 +1,12 @@
 //! What a node sends itself: its own packets and its answers (SEMANTICS.md section 3.2).
 
-use super::compiled::View;
 use super::history::Step;
 use super::look::Look;
 use super::passage::{Entered, Leaving};
 use super::routes::Fib;
 use super::run::Run;
 use super::translate::{Meeting, Spot};
+use super::view::View;
 use crate::model::{Assumption, InterfaceId, Kind, NodeId, Reading, State};
 use crate::set::Set;
 

@@ -1,9 +1,9 @@
 //! What lies beyond the description: the internet, and nodes that may be there.
 
-use super::compiled::View;
 use super::history::Step;
 use super::query::Place;
 use super::run::Run;
+use super::view::View;
 use crate::model::{Assumption, InterfaceId, NodeId, Reading, Role};
 use crate::set::Set;
 

@@ -1,9 +1,10 @@
 //! Two honest nodes: does a request get there, and an answer back? For `reachable` claims.
 
-use super::compiled::{Compiled, View};
+use super::compiled::Compiled;
 use super::query::{Cut, Limits, Places, Query, Stop};
 use super::run::{Colour, Run};
 use super::solve::connections;
+use super::view::View;
 use super::witness::pick;
 use crate::header::{AddressRange, Packet, proto, tcp_flags};
 use crate::model::{NodeId, Reading, Service};

@@ -12,5 +12,6 @@ pub(crate) fn chunks<T: Sync, R: Send>(items: &[T], work: impl Fn(&[T]) -> R + S
 
 /// Runs `work` on each item, and returns the results in order.
 pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
-    items.par_iter().map(work).collect()
+    // Each item is work of its own, and some are far heavier than others.
+    items.par_iter().with_max_len(1).map(work).collect()
 }

@@ -3,10 +3,10 @@
 //! A connection is remembered in three forms: as its first packet came to the node, as it was routed, and as it went on.
 //! What follows it, either way, becomes what these say (SEMANTICS.md section 5.3).
 
-use super::compiled::View;
 use super::look::{Look, LookKind};
 use super::run::Run;
 use super::translate::{Applied, Meeting, Parts, Spot};
+use super::view::View;
 use crate::model::translation::End;
 use crate::model::{InterfaceId, NodeId, Reading, State};
 use crate::set::{Field, Set};

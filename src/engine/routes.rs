@@ -86,6 +86,20 @@ pub(super) fn asks(rule: &LookupRule, incoming: Option<InterfaceId>) -> bool {
     }
 }
 
+/// Which of the routing rules of a node ask packets that came in there, as bits.
+pub(super) fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> u64 {
+    let rules = &network.node(node).lookup;
+    if rules.len() > 62 {
+        return incoming.map_or(u64::MAX, |id| (1 << 63) | u64::from(id.0));
+    }
+    // What rules may ask the node's own packets, they ask others for certain.
+    let own = u64::from(incoming.is_none()) << 62;
+    own | rules
+        .iter()
+        .enumerate()
+        .fold(0, |bits, (index, rule)| bits | (u64::from(asks(rule, incoming)) << index))
+}
+
 struct FibCompiler<'s> {
     space: &'s mut Space,
     reading: Reading,

@@ -2,8 +2,8 @@
 //!
 //! *May*: a match takes m⁺ into the branch, and all but m⁻ falls through. *Must*: m⁻ and all but m⁺.
 
-use super::compiled::View;
 use super::query::{Cut, RuleRef};
+use super::view::View;
 use crate::header::{AddressRange, Fragment, proto};
 use crate::model::filter::interface_test;
 use crate::model::{

@@ -4,11 +4,12 @@
 //! delta came from is kept, so that a witness can be walked back.
 
 use super::alike::Alike;
-use super::compiled::{Compiled, View};
+use super::compiled::Compiled;
 use super::history::{Delivery, Delta, Opening, Step};
 use super::look::{Connections, Look};
 use super::passage::{Change, Growing, Sessions};
 use super::query::{Origin, Place, Places, Query, Stop};
+use super::view::View;
 use crate::model::{Assumption, Existence, Fact, InterfaceId, Network, NodeId, Reading, SegmentId};
 use crate::set::{Set, Side};
 use std::collections::VecDeque;

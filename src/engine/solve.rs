@@ -1,10 +1,11 @@
 //! One query from beginning to end.
 
-use super::compiled::{Compiled, View};
+use super::compiled::Compiled;
 use super::endings::endings;
 use super::inject;
 use super::query::{Answer, Limits, Origin, Place, Query, Stop};
 use super::run::{Colour, Run};
+use super::view::View;
 use super::witness::find_witness;
 use crate::header::Packet;
 use crate::model::{NodeId, Reading, SegmentId};

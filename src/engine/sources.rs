@@ -1,7 +1,9 @@
 //! Which sources an interface takes (SEMANTICS.md section 2.3).
 
-use super::compiled::{LINK_LOCAL_V6, View, fib_class};
+use super::inject::LINK_LOCAL_V6;
+use super::routes::fib_class;
 use super::run::Run;
+use super::view::View;
 use crate::header::{AddressRange, Family};
 use crate::model::{Antispoof, InterfaceId, Kind, Reading};
 use crate::set::{Set, Side};

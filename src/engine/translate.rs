@@ -4,9 +4,9 @@
 //! function that may choose: from a pool of addresses, from a range of ports. So a set has an image, everything that
 //! may become of it, and an image has an origin, everything that it may have been.
 
-use super::compiled::View;
 use super::query::RuleRef;
 use super::rules::conditions;
+use super::view::View;
 use crate::header::Family;
 use crate::model::translation::{End, lent_addresses};
 use crate::model::{Action, Chain, FilterId, Hook, InterfaceId, NewAddress, NodeId, Reading, Translation};

@@ -1,11 +1,11 @@
 //! From a set of packets that arrive to one packet and its way, and to those that must open connections first.
 
-use super::compiled::View;
 use super::history::{Delivery, Delta, Opening, Step};
 use super::passage::Course;
 use super::query::{Journey, JourneyHop, Origin, Place, Query, Witness};
 use super::run::Run;
 use super::solve::telling_destinations;
+use super::view::View;
 use crate::header::{AddressRange, Packet, proto, tcp_flags};
 use crate::model::{InterfaceId, NodeId, Reading};
 use crate::set::{Field, Set, Side};
