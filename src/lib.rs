@@ -7,7 +7,7 @@
 //!
 //! | layer | what it is |
 //! | --- | --- |
-//! | [`source`], [`header`] | where each byte came from; the fields of a packet |
+//! | [`source`], [`header`], [`wire`] | where each byte came from; the fields of a packet, and its bytes |
 //! | [`diag`] | diagnostics with codes and places; collected, never printed |
 //! | [`model`] | the validated network; [`model::build::NetworkBuilder`] is the only door in |
 //! | `set` | packet sets: canonical interval decision diagrams |
@@ -55,3 +55,4 @@ pub mod report;
 pub mod set;
 pub mod source;
 pub mod verdict;
+pub mod wire;

@@ -58,8 +58,7 @@ fn case(folder: PathBuf) -> Case {
     match audit::run(&mut sources, &loader, path, &Options::default(), &Unwatched) {
         Ok(report) => Case { folder, sources, report },
         Err(found) => {
-            let text = report::format("text").unwrap();
-            let told = (text.errors)(&found.sorted(), &sources, &Look::PLAIN);
+            let told = report::text::errors(&found.sorted(), &sources, &Look::PLAIN);
             panic!("{}: {told}", folder.display());
         }
     }
