@@ -156,6 +156,9 @@ impl Report {
     }
 }
 
+/// Writes something as bytes, given the texts that it speaks of.
+pub type Writer<T> = fn(&T, &SourceMap, &Look) -> Vec<u8>;
+
 /// A way to write reports.
 #[derive(Debug)]
 pub struct Format {
@@ -166,13 +169,13 @@ pub struct Format {
     /// Whether a terminal can show it.
     pub is_text: bool,
     /// Writes what was decided about some topologies.
-    pub report: fn(&[Report], &SourceMap, &Look) -> Vec<u8>,
+    pub report: Writer<[Report]>,
     /// Writes why nothing was decided.
-    pub errors: fn(&[Diagnostic], &SourceMap, &Look) -> Vec<u8>,
+    pub errors: Writer<[Diagnostic]>,
     /// Writes the walks of given packets, if the format can.
-    pub trace: Option<fn(&trace::Trace, &SourceMap, &Look) -> Vec<u8>>,
+    pub trace: Option<Writer<trace::Trace>>,
     /// Writes what a selector selects, if the format can.
-    pub listing: Option<fn(&listing::Listing, &SourceMap, &Look) -> Vec<u8>>,
+    pub listing: Option<Writer<listing::Listing>>,
 }
 
 /// Every format. A new one is one file and one row.

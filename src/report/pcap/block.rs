@@ -44,8 +44,8 @@ impl Capture {
         capture
     }
 
-    /// Adds a packet, from its IP header on, as it is seen at a place. There is one interface for each place; times only number the packets, one
-    /// millisecond each.
+    /// Adds a packet, from its IP header on, as it is seen at a place. There is one interface for each place; times only
+    /// number the packets, one millisecond each.
     pub(super) fn packet(&mut self, place: &str, bytes: &[u8], comment: &str) {
         let interface = self.interface(place);
         // Packets of the model are far shorter than 2³² bytes.
