@@ -157,8 +157,7 @@ fn one_thread_and_many_write_the_same_bytes() {
 #[test]
 fn text_reports_fit_into_a_hundred_columns() {
     for case in CASES.iter() {
-        let write = report::format("text").unwrap().report;
-        let told = write(std::slice::from_ref(&case.report), &case.sources, &Look::PLAIN);
+        let told = report::text::report(std::slice::from_ref(&case.report), &case.sources, &Look::PLAIN);
         // An argument of a command has to stand on one line.
         for line in told.lines().filter(|line| !line.contains("--after '")) {
             assert!(line.chars().count() <= 100, "{}: {line}", case.folder.display());
