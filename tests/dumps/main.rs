@@ -6,7 +6,7 @@ mod show;
 
 use isoaudit::diag::Diagnostics;
 use isoaudit::header::Family;
-use isoaudit::input::dump::{Ruleset, iptables};
+use isoaudit::input::dump::{Given, Ruleset, iptables};
 use isoaudit::model::Network;
 use isoaudit::source::{Loader, SourceMap};
 use std::fs;
@@ -23,7 +23,7 @@ fn rules(text: &str, family: Family) -> Result<Ruleset, String> {
     let mut sources = SourceMap::default();
     let id = sources.add("dump", text);
     let mut out = Diagnostics::default();
-    let ruleset = iptables::parse(sources.get(id), id, family, &mut out);
+    let ruleset = iptables::parse(sources.get(id), id, family, &Given::Absent, &mut out);
     let errors = out.sorted().into_iter().map(|error| {
         let place = error.span.map_or(String::new(), |span| sources.place(span));
         format!("{place}: {}", error.message)

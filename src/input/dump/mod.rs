@@ -10,6 +10,7 @@
 
 pub mod addr;
 mod fields;
+pub mod ipset;
 pub mod iptables;
 mod json;
 pub mod lower;
@@ -19,6 +20,7 @@ pub mod rule;
 pub mod sysctl;
 
 pub use addr::{AddressDump, Link, LinkAddress, LinkKind};
+pub use ipset::{IpSet, SetDump};
 pub use iptables::Ruleset;
 pub use nft::{NftDump, NftTable};
 pub use route::{DumpedAction, DumpedHop, DumpedRoute, RouteDump};
@@ -63,6 +65,8 @@ pub struct DeviceDump {
     pub iptables: Given<Ruleset>,
     /// `ip6tables-save`: filters IPv6.
     pub ip6tables: Given<Ruleset>,
+    /// `ipset save`.
+    pub ipset: Given<SetDump>,
     /// `nft -j list ruleset`.
     pub nftables: Given<NftDump>,
     /// `ip -j addr`, with `-d` for the kinds of links.

@@ -108,6 +108,7 @@ object! {
     Config ("a config", "config") {
         iptables: ConfigFile<'t> = "iptables", optional, "`iptables-save`";
         ip6tables: ConfigFile<'t> = "ip6tables", optional, "`ip6tables-save`";
+        ipset: ConfigFile<'t> = "ipset", optional, "`ipset save`";
         nftables: ConfigFile<'t> = "nftables", optional, "`nft -j list ruleset`";
         addresses: ConfigFile<'t> = "addresses", optional, "`ip -j addr`";
         routes: ConfigFile<'t> = "routes", optional, "`ip -j route show table all`";

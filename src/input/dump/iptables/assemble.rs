@@ -269,6 +269,8 @@ impl<'c, 's> Assembly<'c, 's> {
                 relates_own_errors: true,
             },
             type_tests: std::mem::take(&mut self.context.type_tests),
+            set_tests: std::mem::take(&mut self.context.set_tests),
+            set_changes: std::mem::take(&mut self.context.set_changes),
             reassembly: self.context.reassembly,
             unknowns: std::mem::take(&mut self.context.unknowns),
             hooks,

@@ -187,7 +187,11 @@ impl Lowering<'_, '_, '_> {
         }
         if part == Part::Later {
             // A later fragment shows none of these; whether the device has put it back together is not known.
-            matches.retain(|one| !asks_inside(&one.test));
+            let asks_ports = |test: &Test| match test {
+                Test::Unknown(id) => self.context.set_tests.get(id).is_some_and(|(_, inside)| *inside),
+                test => asks_inside(test),
+            };
+            matches.retain(|one| !asks_ports(&one.test));
         }
         self.adapt(&mut matches).then_some(matches)
     }

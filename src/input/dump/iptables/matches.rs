@@ -5,6 +5,7 @@ use super::addrtype;
 use super::condition::{Condition, other_bytes, other_ports};
 use super::names;
 use super::rule::{Opening, Outcome, RuleReader, error, plain};
+use super::set::{self, OpenSet};
 use super::values;
 use crate::header::{Family, proto, tcp_flags};
 use crate::model::{Service, State, Test};
@@ -25,6 +26,10 @@ pub(super) fn module(reader: &mut RuleReader<'_, '_, '_>, name: Spanned<&str>, o
         "icmp" => &[proto::ICMP],
         "icmp6" | "icmpv6" => &[proto::ICMPV6],
         "comment" | "conntrack" | "state" | "iprange" | "addrtype" => &[],
+        "set" => {
+            reader.set = Some(OpenSet::begin(opening.span));
+            &[]
+        }
         _ => return false,
     };
     let mut condition = Condition::always();
@@ -61,6 +66,12 @@ pub(super) fn option(reader: &mut RuleReader<'_, '_, '_>, name: &str, opening: O
         "--ctstate" | "--state" => state(reader, opening)?,
         "--src-type" | "--dst-type" => addrtype::option(reader, name == "--src-type", opening)?,
         "--limit-iface-in" | "--limit-iface-out" => reader.limit_to_interface(opening),
+        "--match-set" | "--return-nomatch" | "--update-counters" | "--update-subcounters" => {
+            set::option(reader, name, opening)?;
+        }
+        "--packets-eq" | "--packets-lt" | "--packets-gt" | "--bytes-eq" | "--bytes-lt" | "--bytes-gt" => {
+            set::option(reader, name, opening)?;
+        }
         "--comment" => {
             let mut opening = opening;
             reader.value(&mut opening)?;

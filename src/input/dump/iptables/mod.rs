@@ -26,18 +26,20 @@ mod condition;
 mod lines;
 mod lower;
 mod matches;
-mod names;
+pub(super) mod names;
 mod nat;
 mod rule;
+mod set;
 mod target;
 mod token;
 mod values;
 
-use super::Doubt;
+use super::ipset::{Asked, SetDump};
+use super::{Doubt, Given};
 use crate::diag::Diagnostics;
 use crate::header::Family;
 use crate::model::{Filter, LedgerEntry, Stage, Test, Unknown, UnknownId};
-use crate::source::{Source, SourceId, Span};
+use crate::source::{Source, SourceId, Span, Spanned};
 use std::collections::BTreeMap;
 
 /// What one dump of rules compiles to.
@@ -66,6 +68,10 @@ pub struct Ruleset {
     pub(super) translation_tests: Vec<UnknownId>,
     /// The unknowns that ask for a type of address that only the routes of the device tell, in order.
     pub(super) type_tests: BTreeMap<UnknownId, (TypeTest, Side)>,
+    /// The unknowns that ask for a set, and whether its elements have ports, in order.
+    pub(super) set_tests: BTreeMap<UnknownId, (Asked, bool)>,
+    /// The sets that `SET` targets add to or delete from.
+    pub(super) set_changes: Vec<Spanned<String>>,
     /// The unknown of the rules for later fragments, if there are such rules.
     pub(super) reassembly: Option<UnknownId>,
     /// The number of rules of each chain, by table and chain.
@@ -120,15 +126,16 @@ pub enum Backend {
     Legacy,
 }
 
-/// Reads `iptables-save` (IPv4) or `ip6tables-save` (IPv6). `None` if it cannot be used; the reasons are in
-/// `diagnostics`.
+/// Reads `iptables-save` (IPv4) or `ip6tables-save` (IPv6), beside the sets of the same device. `None` if it cannot be
+/// used; the reasons are in `diagnostics`.
 pub fn parse(
     source: &Source,
     id: SourceId,
     family: Family,
+    sets: &Given<SetDump>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Ruleset> {
-    Context::new(source, id, family).parse(diagnostics)
+    Context::new(source, id, family, sets).parse(diagnostics)
 }
 
 /// What reading one dump gathers on the way.
@@ -136,7 +143,10 @@ struct Context<'s> {
     source: &'s Source,
     id: SourceId,
     family: Family,
+    sets: &'s Given<SetDump>,
     unknowns: Vec<Unknown>,
+    set_tests: BTreeMap<UnknownId, (Asked, bool)>,
+    set_changes: Vec<Spanned<String>>,
     translation_tests: Vec<UnknownId>,
     type_tests: BTreeMap<UnknownId, (TypeTest, Side)>,
     /// Whether some rule makes the device track connections.
@@ -151,12 +161,15 @@ struct Context<'s> {
 const EXCERPT_CHARACTERS_MAX: usize = 80;
 
 impl<'s> Context<'s> {
-    fn new(source: &'s Source, id: SourceId, family: Family) -> Context<'s> {
+    fn new(source: &'s Source, id: SourceId, family: Family, sets: &'s Given<SetDump>) -> Context<'s> {
         Context {
             source,
             id,
             family,
+            sets,
             unknowns: Vec::new(),
+            set_tests: BTreeMap::new(),
+            set_changes: Vec::new(),
             translation_tests: Vec::new(),
             type_tests: BTreeMap::new(),
             tracks: false,

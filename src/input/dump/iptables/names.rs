@@ -60,19 +60,19 @@ const PROTOCOLS: &[(u8, &[&str])] = &[
 ];
 
 /// The number of a protocol, by number or name.
-pub(super) fn protocol(word: &str) -> Option<u8> {
+pub(in crate::input::dump) fn protocol(word: &str) -> Option<u8> {
     let named =
         || PROTOCOLS.iter().find(|(_, names)| names.iter().any(|name| word.eq_ignore_ascii_case(name)));
     word.parse().ok().or_else(|| named().map(|(number, _)| *number))
 }
 
 /// A type of ICMP: its names, its number, and its codes, both ends included.
-type Icmp = (&'static [&'static str], u8, (u8, u8));
+pub(in crate::input::dump) type Icmp = (&'static [&'static str], u8, (u8, u8));
 
 const ANY_CODE: (u8, u8) = (0, u8::MAX);
 
 /// Types of ICMP for IPv4.
-pub(super) const ICMP_V4: &[Icmp] = &[
+pub(in crate::input::dump) const ICMP_V4: &[Icmp] = &[
     (&["echo-reply", "pong"], 0, ANY_CODE),
     (&["destination-unreachable"], 3, ANY_CODE),
     (&["network-unreachable"], 3, (0, 0)),
@@ -112,7 +112,7 @@ pub(super) const ICMP_V4: &[Icmp] = &[
 ];
 
 /// Types of ICMPv6.
-pub(super) const ICMP_V6: &[Icmp] = &[
+pub(in crate::input::dump) const ICMP_V6: &[Icmp] = &[
     (&["destination-unreachable"], 1, ANY_CODE),
     (&["no-route"], 1, (0, 0)),
     (&["communication-prohibited"], 1, (1, 1)),

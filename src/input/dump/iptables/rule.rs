@@ -5,6 +5,7 @@ use super::condition::Condition;
 use super::matches;
 use super::names;
 use super::nat;
+use super::set::{self, OpenSet};
 use super::target::{self, Verdict};
 use super::token::Token;
 use super::values::{self, Addresses};
@@ -40,6 +41,8 @@ pub(super) struct RuleReader<'c, 'a, 's> {
     address_types: Vec<(usize, Span)>,
     /// Whether they look at one interface only, so that none means what it says.
     limited: bool,
+    /// A match of a set whose options are being read.
+    pub(super) set: Option<OpenSet>,
     /// Words of a match that is not understood; further options of it are added.
     foreign: Option<Span>,
 }
@@ -106,6 +109,7 @@ pub(super) fn read(
         needs: Vec::new(),
         address_types: Vec::new(),
         limited: false,
+        set: None,
         foreign: None,
     };
     while let Some(token) = reader.next() {
@@ -247,8 +251,9 @@ impl<'a> RuleReader<'_, 'a, '_> {
         self.foreign = Some(self.foreign.map_or(span, |so_far| so_far.to(span)));
     }
 
-    /// Ends a match that is not understood.
+    /// Ends a match that is not understood, and one of a set.
     fn close_foreign(&mut self) {
+        set::close(self);
         if let Some(span) = self.foreign.take() {
             let condition = self.context.not_understood(span);
             self.push(condition, span);
@@ -384,6 +389,7 @@ impl<'a> RuleReader<'_, 'a, '_> {
                 self.context.tracks = true;
                 nat::read(self, other, opening)?
             }
+            "SET" => set::target(self, opening)?,
             other => {
                 self.target_options(|option| !is_core(option));
                 let span = self.upto(opening);
@@ -416,6 +422,13 @@ impl<'a> RuleReader<'_, 'a, '_> {
         self.at += usize::from(value.is_some());
         let spanned = |token: &'a Token<'a>| Spanned::new(token.text.as_ref(), token.span);
         Some((spanned(option), value.map(spanned)))
+    }
+
+    /// The next word behind a target, if it is no option.
+    pub(super) fn target_value(&mut self) -> Option<&'a Token<'a>> {
+        let value = self.peek().filter(|token| !token.is_option());
+        self.at += usize::from(value.is_some());
+        value
     }
 
     fn goto(&mut self, mut opening: Opening, chains: Chains<'_>) -> Outcome<()> {

@@ -3,6 +3,7 @@
 use super::{Backend, Context, Ruleset, Spot, parse};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::header::{AddressRange, Family};
+use crate::input::dump::Given;
 use crate::model::translation::End;
 use crate::model::{Action, NewAddress, Stage, Test};
 use crate::source::{SourceMap, Span};
@@ -19,7 +20,7 @@ fn read(text: &str, family: Family) -> (Option<Ruleset>, Vec<Diagnostic>, Source
     let mut sources = SourceMap::default();
     let id = sources.add("dump", text);
     let mut out = Diagnostics::default();
-    let ruleset = parse(sources.get(id), id, family, &mut out);
+    let ruleset = parse(sources.get(id), id, family, &Given::Absent, &mut out);
     (ruleset, out.sorted(), sources)
 }
 
@@ -307,7 +308,7 @@ fn what_the_dump_leaves_out_is_said() {
 fn check_claims(text: &str, family: Family) {
     let mut sources = SourceMap::default();
     let id = sources.add("dump", text);
-    let mut context = Context::new(sources.get(id), id, family);
+    let mut context = Context::new(sources.get(id), id, family, &Given::Absent);
     context.claims = Some(Vec::new());
     let mut out = Diagnostics::default();
     let ruleset = context.parse(&mut out).unwrap();

@@ -3,6 +3,7 @@
 use super::{EVERY_STAGE, Lowering, bind};
 use crate::header::{AddressRange, Family};
 use crate::input::dump::iptables::{Ruleset, Side, Spot, TypeTest};
+use crate::input::dump::ipset::{Answers, Meaning};
 use crate::input::dump::{DeviceDump, Doubt, DumpedAction, Given, LinkKind, RouteDump, Setting, SysctlDump};
 use crate::model::build::{NetworkBuilder, NodeSpec};
 use crate::model::filter::name_fits;
@@ -95,6 +96,7 @@ impl Lowering<'_> {
         let dump = self.dump;
         let both = [&dump.iptables, &dump.ip6tables].into_iter().filter_map(Given::read);
         let tracked = both.clone().any(|ruleset| ruleset.filter.tracks);
+        let changes = both.flat_map(|ruleset| &ruleset.set_changes);
         let vrfs = Vrfs::of(dump, node);
         let helpers = dump.sysctl.read().map_or(Setting::Unsaid, SysctlDump::connection_helpers);
         for doubt in &ruleset.havoc {
@@ -109,6 +111,7 @@ impl Lowering<'_> {
             helpers: if let Setting::On(span) = helpers { Some(span) } else { None },
             builder: self.builder,
             ids: BTreeMap::new(),
+            sets: dump.ipset.read().map(|sets| Answers::new(sets, changes)),
         };
         let filter = renumber.filter();
         let filter = self.builder.add_filter(filter);
@@ -157,6 +160,8 @@ struct Renumber<'a> {
     helpers: Option<Span>,
     builder: &'a mut NetworkBuilder,
     ids: BTreeMap<UnknownId, UnknownId>,
+    /// The sets of the device, if they are known.
+    sets: Option<Answers<'a>>,
 }
 
 /// Whether a match is settled by what else the device has.
@@ -221,6 +226,16 @@ impl Renumber<'_> {
             }
             Test::Unknown(id) => {
                 let id = *id;
+                match self.set(id, one.span) {
+                    Some(Meaning::Never) => {
+                        return if one.negated { Settled::Always } else { Settled::Never };
+                    }
+                    Some(Meaning::Test(test)) => {
+                        one.test = test;
+                        return Settled::Open;
+                    }
+                    None => {}
+                }
                 one.test = self.typed(id).unwrap_or_else(|| Test::Unknown(self.id(id)));
             }
             Test::Any(any) => {
@@ -270,6 +285,12 @@ impl Renumber<'_> {
             _ => {}
         }
         Settled::Open
+    }
+
+    /// What a test that asks for a set means, if the sets of the device are known.
+    fn set(&mut self, id: UnknownId, span: Span) -> Option<Meaning> {
+        let (asked, _) = self.ruleset.set_tests.get(&id)?;
+        Some(self.sets.as_mut()?.meaning(asked, self.ruleset.family, span, self.builder))
     }
 
     /// A test for a type of address, if the routes of the device settle it.

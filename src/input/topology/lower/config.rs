@@ -4,7 +4,7 @@ use super::load;
 use crate::diag::Diagnostics;
 use crate::header::Family;
 use crate::input::dump::lower::{Beside, apply};
-use crate::input::dump::{DeviceDump, Given, addr, iptables, nft, route, rule, sysctl};
+use crate::input::dump::{DeviceDump, Given, addr, ipset, iptables, nft, route, rule, sysctl};
 use crate::input::topology::include::relative_to;
 use crate::input::topology::merge::Merged;
 use crate::input::topology::scalar::End;
@@ -50,7 +50,7 @@ impl Configs {
             let source = source.or_insert_with_key(|full| load(full, path.0.span, sources, loader, out));
             source.map_or(Named::Absent, Named::Read)
         };
-        let named: Vec<Option<[Named; 9]>> =
+        let named: Vec<Option<[Named; 10]>> =
             nodes.iter().map(|node| Some(files(node.node.config.as_ref()?).map(&mut find))).collect();
         let sources = &*sources;
         let read: Vec<(Option<DeviceDump>, Diagnostics)> = named
@@ -105,19 +105,21 @@ impl Configs {
 }
 
 /// The files in the order of [`dump`].
-fn files<'c, 't>(config: &'c Config<'t>) -> [&'c Option<ConfigFile<'t>>; 9] {
-    let Config { iptables, ip6tables, nftables, addresses, routes, routes6, rules, rules6, sysctl, .. } =
-        config;
-    [iptables, ip6tables, nftables, addresses, routes, routes6, rules, rules6, sysctl]
+fn files<'c, 't>(config: &'c Config<'t>) -> [&'c Option<ConfigFile<'t>>; 10] {
+    let Config { iptables, ip6tables, ipset, nftables, .. } = config;
+    let Config { addresses, routes, routes6, rules, rules6, sysctl, .. } = config;
+    [iptables, ip6tables, ipset, nftables, addresses, routes, routes6, rules, rules6, sysctl]
 }
 
-fn dump(named: [Named; 9], sources: &SourceMap, out: &mut Diagnostics) -> DeviceDump {
-    let [iptables, ip6tables, nftables, addresses, routes, routes6, rules, rules6, settings] = named;
+fn dump(named: [Named; 10], sources: &SourceMap, out: &mut Diagnostics) -> DeviceDump {
+    let [iptables, ip6tables, sets, nftables, addresses, routes, routes6, rules, rules6, settings] = named;
     let (v4, v6) = (Family::V4, Family::V6);
     let mut read = Reader { sources, out };
+    let sets = read.maybe(sets, ipset::parse);
     DeviceDump {
-        iptables: read.maybe(iptables, |source, id, out| iptables::parse(source, id, v4, out)),
-        ip6tables: read.maybe(ip6tables, |source, id, out| iptables::parse(source, id, v6, out)),
+        iptables: read.maybe(iptables, |source, id, out| iptables::parse(source, id, v4, &sets, out)),
+        ip6tables: read.maybe(ip6tables, |source, id, out| iptables::parse(source, id, v6, &sets, out)),
+        ipset: sets,
         nftables: read.file(nftables, nft::parse),
         addresses: read.file(addresses, addr::parse),
         routes: read.file(routes, |source, id, out| route::parse(source, id, v4, out)),
