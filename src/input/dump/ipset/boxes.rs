@@ -216,10 +216,12 @@ fn longest(elements: &[(AddressRange, bool)], exceptions: bool) -> Option<Vec<Ad
         // A range stands for the prefixes that the kernel makes of it.
         match (range.low, range.high) {
             (IpAddr::V4(low), IpAddr::V4(high)) => prefixes.extend(
-                Ipv4Subnets::new(low, high, 0).map(|net| (number(net.network()), number(net.broadcast()), *nomatch)),
+                Ipv4Subnets::new(low, high, 0)
+                    .map(|net| (number(net.network()), number(net.broadcast()), *nomatch)),
             ),
             (IpAddr::V6(low), IpAddr::V6(high)) => prefixes.extend(
-                Ipv6Subnets::new(low, high, 0).map(|net| (number(net.network()), number(net.broadcast()), *nomatch)),
+                Ipv6Subnets::new(low, high, 0)
+                    .map(|net| (number(net.network()), number(net.broadcast()), *nomatch)),
             ),
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return None,
         }

@@ -20,8 +20,7 @@ pub(super) fn read(set: &IpSet, text: &str) -> Result<Element, String> {
             Dimension::Address | Dimension::Net => {
                 let range = addresses(part, set.family.unwrap_or(Family::V4))?;
                 let range = masked(range, set.netmask)?;
-                let slot =
-                    if element.first.is_none() { &mut element.first } else { &mut element.second };
+                let slot = if element.first.is_none() { &mut element.first } else { &mut element.second };
                 *slot = Some(range);
                 within(set, address_number(range.low), address_number(range.high), part)?;
             }
@@ -110,7 +109,8 @@ fn service(text: &str, family: Option<Family>) -> Result<Service, String> {
     };
     let (low, high) = match protocol {
         proto::ICMP | proto::ICMPV6 => {
-            let code = icmp(protocol, port).ok_or_else(|| format!("`{port}` is not a type and code of ICMP"))?;
+            let code =
+                icmp(protocol, port).ok_or_else(|| format!("`{port}` is not a type and code of ICMP"))?;
             (code, code)
         }
         _ => ports(port)?,
@@ -131,15 +131,11 @@ fn service(text: &str, family: Option<Family>) -> Result<Service, String> {
 
 /// Whether the kernel looks for ports, or for type and code, of a protocol (`ip_set_getport.c`).
 fn has_ports(protocol: u8) -> bool {
-    matches!(
-        protocol,
-        proto::TCP | proto::UDP | proto::UDPLITE | proto::SCTP | proto::ICMP | proto::ICMPV6
-    )
+    matches!(protocol, proto::TCP | proto::UDP | proto::UDPLITE | proto::SCTP | proto::ICMP | proto::ICMPV6)
 }
 
 /// Names of iptables that ipset does not have, since they leave the code open.
-const NO_CODE: &[&str] =
-    &["destination-unreachable", "time-exceeded", "ttl-exceeded", "parameter-problem"];
+const NO_CODE: &[&str] = &["destination-unreachable", "time-exceeded", "ttl-exceeded", "parameter-problem"];
 
 /// Type and code of ICMP as one number.
 fn icmp(protocol: u8, text: &str) -> Option<u16> {
@@ -147,7 +143,8 @@ fn icmp(protocol: u8, text: &str) -> Option<u16> {
         Some((kind, code)) => (kind.parse::<u8>().ok()?, code.parse::<u8>().ok()?),
         None => {
             let table = if protocol == proto::ICMP { names::ICMP_V4 } else { names::ICMP_V6 };
-            let is_open = |name: &str| NO_CODE.contains(&name) || (protocol == proto::ICMP && name == "redirect");
+            let is_open =
+                |name: &str| NO_CODE.contains(&name) || (protocol == proto::ICMP && name == "redirect");
             let is_it = |name: &str| name.eq_ignore_ascii_case(text) && !is_open(name);
             let row = table.iter().find(|(names, _, _)| names.iter().any(|name| is_it(name)))?;
             (row.1, row.2.0)

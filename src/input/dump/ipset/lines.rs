@@ -136,12 +136,16 @@ impl Reader<'_> {
             return Err(error(span, "expected `create SET TYPE …`"));
         };
         if name.value.len() > NAME_BYTES_MAX {
-            return Err(error(name.span, format!("the name of a set has at most {NAME_BYTES_MAX} characters")));
+            return Err(error(
+                name.span,
+                format!("the name of a set has at most {NAME_BYTES_MAX} characters"),
+            ));
         }
         if let Some(first) = self.dump.set(name.value) {
             let message = format!("set `{}` is created twice", name.value);
-            return Err(Diagnostic::error(Code::DuplicateKey, name.span, message)
-                .also(first.name.span, "first here"));
+            return Err(
+                Diagnostic::error(Code::DuplicateKey, name.span, message).also(first.name.span, "first here")
+            );
         }
         let kind = KINDS.iter().find(|kind| kind.name == kind_name.value);
         let mut set = IpSet {
@@ -214,7 +218,8 @@ impl Reader<'_> {
             return Ok(None);
         }
         let value = words.next();
-        let value = value.ok_or_else(|| error(option.span, format!("`{}` without its value", option.value)))?;
+        let value =
+            value.ok_or_else(|| error(option.span, format!("`{}` without its value", option.value)))?;
         self.claim(value.span);
         Ok(Some(value).filter(|_| takes == Takes::Value))
     }
@@ -316,7 +321,8 @@ fn create_option(set: &mut IpSet, option: Spanned<&str>, value: Spanned<&str>) -
             }
         }
         "netmask" => {
-            let bits = value.value.parse::<u8>().map_err(|_| format!("`{}` is not a netmask", value.value))?;
+            let bits =
+                value.value.parse::<u8>().map_err(|_| format!("`{}` is not a netmask", value.value))?;
             if bits > set.family.unwrap_or(Family::V6).bits() {
                 return Err(format!("`{bits}` is too long for a netmask"));
             }

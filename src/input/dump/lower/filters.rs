@@ -2,8 +2,8 @@
 
 use super::{EVERY_STAGE, Lowering, bind};
 use crate::header::{AddressRange, Family};
-use crate::input::dump::iptables::{Ruleset, Side, Spot, TypeTest};
 use crate::input::dump::ipset::{Answers, Meaning};
+use crate::input::dump::iptables::{Ruleset, Side, Spot, TypeTest};
 use crate::input::dump::{DeviceDump, Doubt, DumpedAction, Given, LinkKind, RouteDump, Setting, SysctlDump};
 use crate::model::build::{NetworkBuilder, NodeSpec};
 use crate::model::filter::name_fits;
