@@ -122,7 +122,7 @@ pub(super) fn read(
         }
         reader.option(option, opening, chains)?;
     }
-    reader.close_foreign();
+    reader.close_match();
     reader.check_needs()?;
     reader.limit_address_types();
     let RuleReader { conditions, verdict, .. } = reader;
@@ -207,7 +207,7 @@ impl<'a> RuleReader<'_, 'a, '_> {
 
     fn option(&mut self, option: &'a Token<'a>, opening: Opening, chains: Chains<'_>) -> Outcome<()> {
         if !option.quoted && is_core(&option.text) {
-            self.close_foreign();
+            self.close_match();
         }
         match option.text.as_ref() {
             _ if option.quoted => Err(error(option.span, format!("unexpected text `{}`", option.text))),
@@ -251,9 +251,14 @@ impl<'a> RuleReader<'_, 'a, '_> {
         self.foreign = Some(self.foreign.map_or(span, |so_far| so_far.to(span)));
     }
 
-    /// Ends a match that is not understood, and one of a set.
-    fn close_foreign(&mut self) {
+    /// Ends the match whose options were read, whether it is understood or not.
+    fn close_match(&mut self) {
         set::close(self);
+        self.close_foreign();
+    }
+
+    /// Ends a match that is not understood.
+    fn close_foreign(&mut self) {
         if let Some(span) = self.foreign.take() {
             let condition = self.context.not_understood(span);
             self.push(condition, span);

@@ -140,3 +140,120 @@ impl super::Context<'_> {
         Test::Unknown(id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Ruleset, parse};
+    use super::*;
+    use crate::diag::Diagnostics;
+    use crate::header::{Family, Fragment};
+    use crate::input::dump::{Given, SetDump};
+    use crate::source::SourceMap;
+
+    const SETS: &str = "create a hash:ip\nadd a 10.0.0.1\ncreate p hash:ip,port\nadd p 10.0.0.1,tcp:80\n\
+        create n hash:net\nadd n 10.0.0.0/8\ncreate l list:set\nadd l p\n";
+
+    fn read(rules: &str, known: bool) -> (Option<Ruleset>, Vec<String>) {
+        let mut sources = SourceMap::default();
+        let mut out = Diagnostics::default();
+        let sets = sources.add("sets", SETS);
+        let sets: Option<SetDump> = ipset::parse(sources.get(sets), sets, &mut out);
+        let sets = if known { Given::Read(sets.unwrap()) } else { Given::Absent };
+        let text =
+            format!("*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT DROP [0:0]\n{rules}\nCOMMIT\n");
+        let id = sources.add("rules", text.as_str());
+        let ruleset = parse(sources.get(id), id, Family::V4, &sets, &mut out);
+        let errors = out.sorted().into_iter().map(|error| {
+            let place = sources.position(error.span.unwrap());
+            format!("{}:{} {}", place.line, place.column, error.message)
+        });
+        (ruleset, errors.collect())
+    }
+
+    fn asked(rules: &str) -> Vec<(String, usize, bool, bool)> {
+        let (ruleset, errors) = read(rules, true);
+        assert!(errors.is_empty(), "{errors:?}");
+        let asked = ruleset.unwrap().set_tests.into_values();
+        asked.map(|(one, inside)| (one.name.value, one.sides.len(), one.exceptions, inside)).collect()
+    }
+
+    #[test]
+    fn rules_remember_which_set_they_ask_for() {
+        let rule = "-A INPUT -m set --match-set a src -m set ! --match-set p src,dst -j ACCEPT\n\
+            -A INPUT -m set --match-set n dst --return-nomatch ! --update-counters ! --update-subcounters -j DROP\n\
+            -A INPUT -m set --return-nomatch --match-set l dst,dst -m comment --comment x -j DROP";
+        let named = |name: &str, sides, exceptions, inside| (name.to_owned(), sides, exceptions, inside);
+        assert_eq!(
+            asked(rule),
+            [
+                named("a", 1, false, false),
+                named("p", 2, false, true),
+                named("n", 1, true, false),
+                named("l", 2, true, true),
+            ]
+        );
+    }
+
+    #[test]
+    fn counters_are_not_understood_beside_the_set() {
+        let count = |rule: &str| {
+            let (ruleset, errors) = read(rule, true);
+            assert!(errors.is_empty(), "{errors:?}");
+            ruleset.unwrap().filter.chains[0].rules[0].matches.len()
+        };
+        assert_eq!(count("-A INPUT -m set --match-set a src --packets-gt 5 -j ACCEPT"), 2);
+        assert_eq!(count("-A INPUT -m set ! --match-set a src ! --bytes-eq 5 -j ACCEPT"), 1);
+        // A match that names no set is not understood.
+        assert_eq!(count("-A INPUT -m set -j ACCEPT"), 1);
+    }
+
+    #[test]
+    fn only_ports_make_a_set_look_inside() {
+        let parts = |rule: &str, known| {
+            let (ruleset, _) = read(rule, known);
+            ruleset.unwrap().filter.chains[0]
+                .rules
+                .iter()
+                .map(|rule| rule.matches.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(parts("-A INPUT -m set --match-set a src -j ACCEPT", true).len(), 1);
+        assert_eq!(parts("-A INPUT -m set --match-set p src,dst -j ACCEPT", false).len(), 1);
+        let split = parts("-A INPUT -m set ! --match-set p src,dst -j ACCEPT", true);
+        // Of a later fragment nothing is left but that it is one, and that nobody knows.
+        let later = &split[1];
+        assert!(split.len() == 2 && later.len() == 2);
+        assert_eq!(later[0].test, Test::Fragment(vec![Fragment::Later]));
+    }
+
+    #[test]
+    fn the_target_changes_sets() {
+        let rule = "-A INPUT -j SET --add-set a src --exist --timeout 60\n-A INPUT -j SET --del-set p src,dst\n\
+            -A INPUT -j SET --map-set n dst --map-mark";
+        let (ruleset, errors) = read(rule, true);
+        assert!(errors.is_empty(), "{errors:?}");
+        let ruleset = ruleset.unwrap();
+        let changes: Vec<&str> = ruleset.set_changes.iter().map(|name| name.value.as_str()).collect();
+        assert_eq!(changes, ["a", "p"]);
+        assert!(ruleset.havoc.is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_at_its_place() {
+        let cases = [
+            ("-A INPUT -m set --match-set b src", "5:29 the device has no set `b`"),
+            ("-A INPUT -m set --match-set a", "5:17 an option without its value"),
+            ("-A INPUT -m set --match-set a srcs", "5:31 expected `src` or `dst`"),
+            ("-A INPUT -m set --match-set a src --match-set a dst", "5:35 a match with two sets"),
+            ("-A INPUT --match-set a src", "5:10 `--match-set` belongs to `-m set`"),
+            ("-A INPUT -j SET --add-set b src", "5:27 the device has no set `b`"),
+            ("-A INPUT -m set --match-set a src,src,src,src,src,src,src", "5:31 more than 6 parts"),
+        ];
+        for (rule, expected) in cases {
+            let (ruleset, errors) = read(rule, true);
+            assert!(ruleset.is_none() && errors[0].starts_with(expected), "{rule}: {errors:?}");
+        }
+        // Nobody knows which sets there are.
+        assert!(read("-A INPUT -m set --match-set b src", false).1.is_empty());
+    }
+}
