@@ -9,6 +9,7 @@
 //! jump to a chain that is not there) is an error.
 
 pub mod addr;
+pub mod coverage;
 mod fields;
 pub mod ipset;
 pub mod iptables;

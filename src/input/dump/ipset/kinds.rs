@@ -1,6 +1,7 @@
 //! The types of sets (ipset(8), section SET TYPES), as data for the reader and for the document of what is modelled.
 
 use crate::header::Family;
+use crate::input::dump::coverage::{Row, Section, Standing, quoted};
 
 /// A type of set.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,9 +97,35 @@ pub(super) const KINDS: &[Kind] = &[
     kind("hash:net,iface", &[], "which of several elements holds depends on the interface"),
 ];
 
-/// Each type with whether it is understood, and what to know about that.
-pub fn modelled() -> impl Iterator<Item = (&'static str, bool, &'static str)> {
-    KINDS.iter().map(|kind| (kind.name, !kind.dimensions.is_empty(), kind.note))
+/// The types as rows of the document.
+pub(in crate::input::dump) fn coverage() -> Section {
+    let words = |options: &'static [(&'static str, Takes)]| options.iter().map(|(name, _)| *name);
+    let options = |name: &str, read: Vec<&'static str>, note: &str| Row {
+        name: quoted(&[name]),
+        standing: Standing::Modelled,
+        read,
+        open: Vec::new(),
+        note: note.to_owned(),
+    };
+    let mut rows: Vec<Row> = KINDS.iter().map(row).collect();
+    let dynamic = "a set with `timeout` certainly has its permanent elements only; any other option makes its set not understood";
+    rows.push(options("create", words(CREATE_OPTIONS).collect(), dynamic));
+    rows.push(options("add", words(ADD_OPTIONS).collect(), dynamic));
+    Section {
+        title: "ipset: types of sets",
+        intro: "`-m set` asks for them. A set that a `SET` target of the device adds to or deletes from is not understood.",
+        rows,
+    }
+}
+
+fn row(kind: &Kind) -> Row {
+    let standing = match kind.dimensions.is_empty() {
+        true => Standing::NotUnderstood,
+        false if kind.note.contains("not understood") => Standing::Partly,
+        false => Standing::Modelled,
+    };
+    let note = kind.note.to_owned();
+    Row { name: quoted(&[kind.name]), standing, read: Vec::new(), open: Vec::new(), note }
 }
 
 /// How many words follow an option.

@@ -23,7 +23,7 @@ use crate::source::{Source, SourceId, Span, Spanned};
 use kinds::{Dimension, Kind};
 use std::collections::BTreeMap;
 
-pub use kinds::modelled;
+pub(super) use kinds::coverage;
 pub(super) use meaning::{Answers, Asked, Meaning};
 
 /// What `ipset save` shows.

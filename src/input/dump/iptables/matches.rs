@@ -3,6 +3,7 @@
 
 use super::addrtype;
 use super::condition::{Condition, other_bytes, other_ports};
+use super::known::{self, Ports, Reading, WITH_PORTS};
 use super::names;
 use super::rule::{Opening, Outcome, RuleReader, error, plain};
 use super::set::{self, OpenSet};
@@ -11,86 +12,61 @@ use crate::header::{Family, proto, tcp_flags};
 use crate::model::{Service, State, Test};
 use crate::source::{Span, Spanned};
 
-/// Protocols with ports, for `-m tcp` and the like and for `-m multiport`.
-const WITH_PORTS: &[u8] = &[proto::TCP, proto::UDP, proto::SCTP, proto::DCCP, proto::UDPLITE];
-
 /// Begins a match; whether it is understood.
 pub(super) fn module(reader: &mut RuleReader<'_, '_, '_>, name: Spanned<&str>, opening: Opening) -> bool {
-    let needs: &'static [u8] = match name.value {
-        "tcp" => &[proto::TCP],
-        "udp" => &[proto::UDP, proto::UDPLITE],
-        "udplite" => &[proto::UDPLITE],
-        "sctp" => &[proto::SCTP],
-        "dccp" => &[proto::DCCP],
-        "multiport" => WITH_PORTS,
-        "icmp" => &[proto::ICMP],
-        "icmp6" | "icmpv6" => &[proto::ICMPV6],
-        "comment" | "conntrack" | "state" | "iprange" | "addrtype" => &[],
-        "set" => {
-            reader.set = Some(OpenSet::begin(opening.span));
-            &[]
-        }
-        _ => return false,
-    };
+    let Some(extension) = known::extension(name.value) else { return false };
+    reader.context.tracks |= extension.tracks;
+    if !extension.is_read {
+        return false;
+    }
     let mut condition = Condition::always();
-    if !needs.is_empty() {
+    if !extension.needs.is_empty() {
         // Even without options the kernel looks for the header, which a later fragment does not have.
         condition = condition.inside();
-        reader.need(opening.span, needs);
+        reader.need(opening.span, extension.needs);
     }
     reader.push(condition, opening.span);
+    if extension.options.iter().any(|(_, reading)| *reading == Reading::Set) {
+        reader.set = Some(OpenSet::begin(opening.span));
+    }
     true
 }
 
 /// Reads an option of a match that is understood; `false` if it is none.
 pub(super) fn option(reader: &mut RuleReader<'_, '_, '_>, name: &str, opening: Opening) -> Outcome<bool> {
-    match name {
-        "--sport" | "--source-port" => port(reader, opening, Side::Source)?,
-        "--dport" | "--destination-port" => port(reader, opening, Side::Destination)?,
-        "--sports" | "--source-ports" => port(reader, opening, Side::Source)?,
-        "--dports" | "--destination-ports" => port(reader, opening, Side::Destination)?,
-        "--ports" => port(reader, opening, Side::Either)?,
-        "--syn" => {
+    let Some(reading) = known::reading(name) else { return Ok(false) };
+    let mut opening = opening;
+    match reading {
+        Reading::Port(ports) => port(reader, opening, ports)?,
+        Reading::Syn => {
             let mask = tcp_flags::FIN | tcp_flags::SYN | tcp_flags::RST | tcp_flags::ACK;
             flags(reader, mask, tcp_flags::SYN, opening);
         }
-        "--tcp-flags" => {
-            let mut opening = opening;
+        Reading::TcpFlags => {
             let mask = flag_list(reader.value(&mut opening)?)?;
             let value = flag_list(reader.value(&mut opening)?)?;
             flags(reader, mask, value, opening);
         }
-        "--icmp-type" | "--icmpv6-type" => icmp(reader, opening)?,
-        "--src-range" => range(reader, opening, Test::Source)?,
-        "--dst-range" => range(reader, opening, Test::Destination)?,
-        "--ctstate" | "--state" => state(reader, opening)?,
-        "--src-type" | "--dst-type" => addrtype::option(reader, name == "--src-type", opening)?,
-        "--limit-iface-in" | "--limit-iface-out" => reader.limit_to_interface(opening),
-        "--match-set" | "--return-nomatch" | "--update-counters" | "--update-subcounters" => {
-            set::option(reader, name, opening)?;
-        }
-        "--packets-eq" | "--packets-lt" | "--packets-gt" | "--bytes-eq" | "--bytes-lt" | "--bytes-gt" => {
-            set::option(reader, name, opening)?;
-        }
-        "--comment" => {
-            let mut opening = opening;
+        Reading::IcmpType => icmp(reader, opening)?,
+        Reading::SourceRange => range(reader, opening, Test::Source)?,
+        Reading::DestinationRange => range(reader, opening, Test::Destination)?,
+        Reading::State => state(reader, opening)?,
+        Reading::SourceType => addrtype::option(reader, true, opening)?,
+        Reading::DestinationType => addrtype::option(reader, false, opening)?,
+        Reading::OwnInterface => reader.limit_to_interface(opening),
+        Reading::Comment => {
             reader.value(&mut opening)?;
             reader.context.claim(opening.span);
         }
-        _ => return Ok(false),
+        Reading::Set => set::option(reader, name, opening)?,
+        // It counts within its own match.
+        Reading::Open if known::SET_COUNTERS.contains(&name) => set::option(reader, name, opening)?,
+        Reading::Open => return Ok(false),
     }
     Ok(true)
 }
 
-/// Which port is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Source,
-    Destination,
-    Either,
-}
-
-fn port(reader: &mut RuleReader<'_, '_, '_>, mut opening: Opening, side: Side) -> Outcome<()> {
+fn port(reader: &mut RuleReader<'_, '_, '_>, mut opening: Opening, side: Ports) -> Outcome<()> {
     let text = reader.value(&mut opening)?;
     let span = opening.span;
     reader.need(span, WITH_PORTS);
@@ -102,13 +78,13 @@ fn port(reader: &mut RuleReader<'_, '_, '_>, mut opening: Opening, side: Side) -
     // Written as what it says of packets that have ports, so that no negation is left.
     let ports = if opening.negated { other_ports(&ports) } else { ports };
     let condition = match side {
-        Side::Source => Condition::test(Test::SourcePort(ports), false, span),
-        Side::Destination => Condition::test(Test::DestinationPort(ports), false, span),
-        Side::Either if opening.negated => {
+        Ports::Source => Condition::test(Test::SourcePort(ports), false, span),
+        Ports::Destination => Condition::test(Test::DestinationPort(ports), false, span),
+        Ports::Either if opening.negated => {
             let (source, destination) = (Test::SourcePort(ports.clone()), Test::DestinationPort(ports));
             Condition::all(vec![plain(source, span), plain(destination, span)])
         }
-        Side::Either => Condition::test(Test::EitherPort(ports), false, span),
+        Ports::Either => Condition::test(Test::EitherPort(ports), false, span),
     };
     reader.push(condition.inside(), span);
     Ok(())

@@ -23,6 +23,8 @@ mod addrtype;
 mod assemble;
 mod calls;
 mod condition;
+mod coverage;
+mod known;
 mod lines;
 mod lower;
 mod matches;
@@ -33,6 +35,8 @@ mod set;
 mod target;
 mod token;
 mod values;
+
+pub(super) use coverage::coverage;
 
 use super::ipset::{Asked, SetDump};
 use super::{Doubt, Given};

@@ -1,7 +1,7 @@
 //! Targets that translate addresses: `SNAT`, `DNAT`, `MASQUERADE`, `REDIRECT`, `NETMAP` (iptables-extensions(8)).
 
 use super::rule::{Opening, Outcome, RuleReader, error};
-use super::target::{Effect, Verdict};
+use super::target::{self, Effect, Says, Verdict};
 use super::values;
 use crate::header::{AddressRange, Family};
 use crate::model::translation::End;
@@ -20,33 +20,30 @@ struct Target<'t> {
     unclear: bool,
 }
 
-/// Whether a target translates.
-pub(super) fn is_one(name: &str) -> bool {
-    matches!(name, "SNAT" | "DNAT" | "MASQUERADE" | "REDIRECT" | "NETMAP")
-}
-
 /// Reads the options of such a target. One that is not understood may do anything with packets.
-pub(super) fn read(reader: &mut RuleReader<'_, '_, '_>, name: &str, opening: Opening) -> Outcome<Verdict> {
+pub(super) fn read(
+    reader: &mut RuleReader<'_, '_, '_>,
+    known: &target::Target,
+    opening: Opening,
+) -> Outcome<Verdict> {
     let family = reader.context.family;
-    let mut target = Target { name, family, to: None, ports: None, random: false, unclear: false };
+    let mut target =
+        Target { name: known.name, family, to: None, ports: None, random: false, unclear: false };
     while let Some((option, value)) = reader.target_option() {
-        target.option(option.value, option.span, value.map(|value| value.value))?;
+        target.option(known.says(option.value), option.span, value.map(|value| value.value))?;
     }
     let span = reader.upto(opening);
     Ok(target.verdict(span))
 }
 
 impl Target<'_> {
-    fn option(&mut self, option: &str, span: Span, value: Option<&str>) -> Outcome<()> {
-        match (self.name, option, value) {
-            ("SNAT", "--to-source", Some(value)) | ("DNAT", "--to-destination", Some(value)) => {
-                self.ends(value).map_err(|message| error(span, message))
-            }
-            ("MASQUERADE" | "REDIRECT", "--to-ports", Some(value)) => {
+    fn option(&mut self, says: Option<Says>, span: Span, value: Option<&str>) -> Outcome<()> {
+        match (says, value) {
+            (Some(Says::Ends), Some(value)) => self.ends(value).map_err(|message| error(span, message))?,
+            (Some(Says::Ports), Some(value)) => {
                 self.ports = self.port_range(value).map_err(|message| error(span, message))?;
-                Ok(())
             }
-            ("NETMAP", "--to", Some(value)) => {
+            (Some(Says::Prefix), Some(value)) => {
                 let found = values::addresses(value, self.family).map_err(|message| error(span, message))?;
                 match found {
                     values::Addresses::Ranges(ranges) => {
@@ -54,19 +51,12 @@ impl Target<'_> {
                     }
                     values::Addresses::Unclear => self.unclear = true,
                 }
-                Ok(())
             }
-            (_, "--random" | "--random-fully", None) => {
-                self.random = true;
-                Ok(())
-            }
-            // Which address of a pool a client gets stays the network's choice.
-            (_, "--persistent", None) => Ok(()),
-            _ => {
-                self.unclear = true;
-                Ok(())
-            }
+            (Some(Says::Random), None) => self.random = true,
+            (Some(Says::Nothing), None) => {}
+            _ => self.unclear = true,
         }
+        Ok(())
     }
 
     /// `address[-address][:port[-port]]`; those of IPv6 in brackets if ports follow.

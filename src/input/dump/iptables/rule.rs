@@ -2,11 +2,12 @@
 
 use super::Context;
 use super::condition::Condition;
+use super::known::{self, Core};
 use super::matches;
 use super::names;
 use super::nat;
 use super::set::{self, OpenSet};
-use super::target::{self, Verdict};
+use super::target::{self, Does, Effect, Verdict};
 use super::token::Token;
 use super::values::{self, Addresses};
 use crate::diag::{Code, Diagnostic, suggest};
@@ -49,30 +50,7 @@ pub(super) struct RuleReader<'c, 'a, 's> {
 
 /// Whether an option belongs to iptables itself, or begins another match or the target.
 fn is_core(option: &str) -> bool {
-    matches!(
-        option,
-        "-p" | "--protocol"
-            | "-s"
-            | "--source"
-            | "--src"
-            | "-d"
-            | "--destination"
-            | "--dst"
-            | "-i"
-            | "--in-interface"
-            | "-o"
-            | "--out-interface"
-            | "-f"
-            | "--fragment"
-            | "-m"
-            | "--match"
-            | "-j"
-            | "--jump"
-            | "-g"
-            | "--goto"
-            | "-c"
-            | "--set-counters"
-    )
+    known::core(option).is_some()
 }
 
 /// Where a chain of the table stands, by its name.
@@ -206,39 +184,47 @@ impl<'a> RuleReader<'_, 'a, '_> {
     }
 
     fn option(&mut self, option: &'a Token<'a>, opening: Opening, chains: Chains<'_>) -> Outcome<()> {
-        if !option.quoted && is_core(&option.text) {
-            self.close_match();
+        if option.quoted {
+            return Err(error(option.span, format!("unexpected text `{}`", option.text)));
         }
-        match option.text.as_ref() {
-            _ if option.quoted => Err(error(option.span, format!("unexpected text `{}`", option.text))),
-            "-p" | "--protocol" => self.protocol(opening),
-            "-s" | "--source" | "--src" => self.addresses(opening, Test::Source),
-            "-d" | "--destination" | "--dst" => self.addresses(opening, Test::Destination),
-            "-i" | "--in-interface" => self.interface(opening, Test::InName),
-            "-o" | "--out-interface" => self.interface(opening, Test::OutName),
-            "-f" | "--fragment" if self.context.family == Family::V4 => {
-                self.push(Condition::fragment(opening), opening.span);
-                Ok(())
+        let text = option.text.as_ref();
+        if let Some(core) = known::core(text) {
+            self.close_match();
+            return self.core_option(core, opening, chains);
+        }
+        if text.starts_with("--") {
+            match matches::option(self, text, opening)? {
+                true => self.close_foreign(),
+                false => self.foreign_option(opening),
             }
-            "-m" | "--match" => self.module(opening),
-            "-j" | "--jump" => self.jump(opening, chains),
-            "-g" | "--goto" => self.goto(opening, chains),
-            "-c" | "--set-counters" => self.counters(opening),
-            text if text.starts_with("--") => {
-                let known = matches::option(self, text, opening)?;
-                if known {
-                    self.close_foreign();
-                } else {
-                    self.foreign_option(opening);
+            return Ok(());
+        }
+        // What iptables-save prints of a rule that it cannot show.
+        if text.starts_with(['-', '[']) {
+            self.foreign_option(opening);
+            return Ok(());
+        }
+        Err(error(option.span, format!("unexpected word `{text}`")))
+    }
+
+    fn core_option(&mut self, core: Core, opening: Opening, chains: Chains<'_>) -> Outcome<()> {
+        match core {
+            Core::Protocol => self.protocol(opening),
+            Core::Source => self.addresses(opening, Test::Source),
+            Core::Destination => self.addresses(opening, Test::Destination),
+            Core::Incoming => self.interface(opening, Test::InName),
+            Core::Outgoing => self.interface(opening, Test::OutName),
+            Core::Fragment => {
+                match self.context.family {
+                    Family::V4 => self.push(Condition::fragment(opening), opening.span),
+                    Family::V6 => self.foreign_option(opening),
                 }
                 Ok(())
             }
-            // What iptables-save prints of a rule that it cannot show.
-            text if text.starts_with(['-', '[']) => {
-                self.foreign_option(opening);
-                Ok(())
-            }
-            text => Err(error(option.span, format!("unexpected word `{text}`"))),
+            Core::Match => self.module(opening),
+            Core::Jump => self.jump(opening, chains),
+            Core::Goto => self.goto(opening, chains),
+            Core::Counters => self.counters(opening),
         }
     }
 
@@ -346,9 +332,6 @@ impl<'a> RuleReader<'_, 'a, '_> {
 
     fn module(&mut self, mut opening: Opening) -> Outcome<()> {
         let name = self.value(&mut opening)?;
-        if target::TRACKING_MATCHES.contains(&name.value) {
-            self.context.tracks = true;
-        }
         if !matches::module(self, name, opening) {
             self.foreign = Some(opening.span);
         }
@@ -370,42 +353,44 @@ impl<'a> RuleReader<'_, 'a, '_> {
         if let Some(chain) = chains(name.value) {
             return self.set_verdict(Verdict::Jump(chain), opening.span);
         }
-        let verdict = match name.value {
-            "ACCEPT" => Verdict::Accept,
-            "DROP" => Verdict::Drop,
-            "RETURN" => Verdict::Return,
-            "REJECT" => {
-                self.target_options(|option| option == "--reject-with");
+        let known = target::known(name.value);
+        self.context.tracks |= known.is_some_and(|target| target.tracks);
+        let mut skip = || self.target_options(|option| known.is_some_and(|target| target.takes(option)));
+        let verdict = match known.map(|target| (target, target.does)) {
+            Some((_, Does::Accept)) => Verdict::Accept,
+            Some((_, Does::Drop)) => Verdict::Drop,
+            Some((_, Does::Return)) => Verdict::Return,
+            Some((_, Does::Reject)) => {
+                skip();
                 Verdict::Reject
             }
-            "LOG" => {
-                self.target_options(|option| option.starts_with("--log-"));
+            Some((_, Does::Log)) => {
+                skip();
                 Verdict::Continue
             }
-            "NFLOG" => {
-                self.target_options(|option| option.starts_with("--nflog-"));
-                Verdict::Log(Spanned::new("NFLOG", opening.span))
+            Some((target, Does::Copy)) => {
+                skip();
+                Verdict::Log(Spanned::new(target.name, opening.span))
             }
-            "ULOG" => {
-                self.target_options(|option| option.starts_with("--ulog-"));
-                Verdict::Log(Spanned::new("ULOG", opening.span))
-            }
-            other if nat::is_one(other) => {
-                self.context.tracks = true;
-                nat::read(self, other, opening)?
-            }
-            "SET" => set::target(self, opening)?,
-            other => {
-                self.target_options(|option| !is_core(option));
-                let span = self.upto(opening);
-                if !target::is_target_name(other) && span == opening.span {
+            Some((target, Does::Translate)) => nat::read(self, target, opening)?,
+            Some((_, Does::Set)) => set::target(self, opening)?,
+            Some((_, Does::Other(effect))) => self.other_target(opening, effect),
+            None => {
+                let before = opening.span;
+                let verdict = self.other_target(opening, Effect::Havoc);
+                if !target::is_target_name(name.value) && self.upto(opening) == before {
                     return Err(undefined(name, opening.span));
                 }
-                self.context.tracks |= target::tracks(other);
-                Verdict::Unknown { span, effect: target::effect(other) }
+                verdict
             }
         };
         self.set_verdict(verdict, self.upto(opening))
+    }
+
+    /// A target that is not understood, with its options.
+    fn other_target(&mut self, opening: Opening, effect: Effect) -> Verdict {
+        self.target_options(|option| !is_core(option));
+        Verdict::Unknown { span: self.upto(opening), effect }
     }
 
     /// Takes the options behind a target that belong to it, with their values.

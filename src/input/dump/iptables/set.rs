@@ -5,7 +5,7 @@
 
 use super::condition::Condition;
 use super::rule::{Opening, Outcome, RuleReader, error};
-use super::target::{Effect, Verdict};
+use super::target::{self, Effect, Says, Verdict};
 use super::{Side, Test};
 use crate::diag::{Code, Diagnostic};
 use crate::input::dump::ipset::{self, Asked};
@@ -112,19 +112,15 @@ fn exists(reader: &RuleReader<'_, '_, '_>, name: Spanned<&str>) -> Outcome<()> {
 
 /// Reads the options of the target `SET`, which adds to sets, deletes from them, or takes marks from them.
 pub(super) fn target(reader: &mut RuleReader<'_, '_, '_>, opening: Opening) -> Outcome<Verdict> {
+    let known = target::known("SET");
     while let Some((option, value)) = reader.target_option() {
-        let Some(name) = value else { continue };
-        match option.value {
-            "--add-set" | "--del-set" | "--map-set" => {
-                exists(reader, name)?;
-                // The sides.
-                reader.target_value();
-                if option.value != "--map-set" {
-                    reader.context.set_changes.push(name.map(str::to_owned));
-                }
-            }
-            // `--timeout`, `--exist` and the like say nothing about which sets change.
-            _ => {}
+        let says = known.and_then(|target| target.says(option.value));
+        let (Some(says @ (Says::Changes | Says::Reads)), Some(name)) = (says, value) else { continue };
+        exists(reader, name)?;
+        // The sides.
+        reader.target_value();
+        if says == Says::Changes {
+            reader.context.set_changes.push(name.map(str::to_owned));
         }
     }
     Ok(Verdict::Unknown { span: reader.upto(opening), effect: Effect::Quiet })

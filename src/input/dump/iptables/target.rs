@@ -53,51 +53,207 @@ pub(super) enum Effect {
     Havoc,
 }
 
-/// Targets of [`Effect::Quiet`]. Any target that is not here, and not one of the verdicts, counts as
-/// [`Effect::Havoc`].
-const QUIET: &[&str] = &[
-    "AUDIT",
-    "CHECKSUM",
-    "CLASSIFY",
-    "CONNMARK",
-    "CONNSECMARK",
-    "DSCP",
-    "ECN",
-    "HL",
-    "HMARK",
-    "IDLETIMER",
-    "LED",
-    "MARK",
-    "RATEEST",
-    "SECMARK",
-    "SET",
-    "TCPMSS",
-    "TCPOPTSTRIP",
-    "TOS",
-    "TRACE",
-    "TTL",
-];
-
-/// Targets that load the connection tracker (`nf_ct_netns_get` in their `checkentry`).
-const TRACKING: &[&str] =
-    &["CONNMARK", "CONNSECMARK", "DNAT", "MASQUERADE", "NETMAP", "REDIRECT", "SNAT", "SYNPROXY"];
-
-/// Matches that load the connection tracker.
-pub(super) const TRACKING_MATCHES: &[&str] =
-    &["connbytes", "connlabel", "connlimit", "connmark", "conntrack", "helper", "state"];
-
-/// Whether a rule with this target makes the kernel track connections, and so reassemble fragments.
-pub(super) fn tracks(target: &str) -> bool {
-    TRACKING.contains(&target)
+/// What a target does, as far as the reader knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Does {
+    Accept,
+    Drop,
+    Return,
+    Reject,
+    /// Writes a line, and goes on.
+    Log,
+    /// Hands a copy to a program of the device, and goes on.
+    Copy,
+    Translate,
+    /// Changes sets, and goes on.
+    Set,
+    /// Not understood.
+    Other(Effect),
 }
 
-/// The effect of a target that is not understood.
-pub(super) fn effect(target: &str) -> Effect {
-    match target {
-        "CT" | "NOTRACK" => Effect::Untracks,
-        _ if QUIET.contains(&target) => Effect::Quiet,
-        _ => Effect::Havoc,
+/// What an option of a target says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    /// Nothing about where packets go.
+    Nothing,
+    /// Addresses and ports that translated packets get.
+    Ends,
+    /// Ports that translated packets get.
+    Ports,
+    /// The prefix that addresses are mapped to.
+    Prefix,
+    /// That ports are chosen by chance.
+    Random,
+    /// A set that is changed.
+    Changes,
+    /// A set that marks are taken from.
+    Reads,
+}
+
+/// A target.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) name: &'static str,
+    pub(super) does: Does,
+    /// Whether it loads the connection tracker (`nf_ct_netns_get` in its `checkentry`).
+    pub(super) tracks: bool,
+    /// Its options; those of a target that is not understood are not told apart.
+    pub(super) options: &'static [(&'static str, Says)],
+    pub(super) note: &'static str,
+}
+
+impl Target {
+    /// Whether it has an option.
+    pub(super) fn takes(&self, option: &str) -> bool {
+        self.says(option).is_some()
     }
+
+    /// What an option of its says.
+    pub(super) fn says(&self, option: &str) -> Option<Says> {
+        self.options.iter().find(|(name, _)| *name == option).map(|(_, says)| *says)
+    }
+}
+
+const fn target(name: &'static str, does: Does, options: &'static [(&'static str, Says)]) -> Target {
+    Target { name, does, tracks: false, options, note: "" }
+}
+
+const fn quiet(name: &'static str, note: &'static str) -> Target {
+    Target { note, ..target(name, Does::Other(Effect::Quiet), &[]) }
+}
+
+const fn havoc(name: &'static str, note: &'static str) -> Target {
+    Target { note, ..target(name, Does::Other(Effect::Havoc), &[]) }
+}
+
+const fn tracking(target: Target) -> Target {
+    Target { tracks: true, ..target }
+}
+
+const RANDOM: (&str, Says) = ("--random", Says::Random);
+const FULLY: (&str, Says) = ("--random-fully", Says::Random);
+// Which address of a pool a client gets stays the network's choice.
+const PERSISTENT: (&str, Says) = ("--persistent", Says::Nothing);
+const SHIFTS: &str = "a base port behind `/` and names are not understood";
+
+/// Every target. One that is not here counts as one that may do anything.
+pub(super) const TARGETS: &[Target] = &[
+    target("ACCEPT", Does::Accept, &[]),
+    target("DROP", Does::Drop, &[]),
+    target("RETURN", Does::Return, &[]),
+    quiet("AUDIT", "writes a line"),
+    quiet("CHECKSUM", ""),
+    quiet("CLASSIFY", "classes of queues"),
+    havoc("CLUSTERIP", "answers with an address of Ethernet that several nodes share"),
+    tracking(quiet("CONNMARK", "marks, also of packets")),
+    tracking(quiet("CONNSECMARK", "")),
+    target("CT", Does::Other(Effect::Untracks), &[]),
+    tracking(Target {
+        note: SHIFTS,
+        ..target("DNAT", Does::Translate, &[("--to-destination", Says::Ends), RANDOM, FULLY, PERSISTENT])
+    }),
+    havoc("DNPT", "maps prefixes without connections"),
+    quiet("DSCP", ""),
+    quiet("ECN", ""),
+    quiet("HL", ""),
+    quiet("HMARK", "marks"),
+    quiet("IDLETIMER", ""),
+    quiet("LED", ""),
+    Target {
+        note: "goes on",
+        ..target(
+            "LOG",
+            Does::Log,
+            &[
+                ("--log-level", Says::Nothing),
+                ("--log-prefix", Says::Nothing),
+                ("--log-tcp-sequence", Says::Nothing),
+                ("--log-tcp-options", Says::Nothing),
+                ("--log-ip-options", Says::Nothing),
+                ("--log-uid", Says::Nothing),
+                ("--log-macdecode", Says::Nothing),
+            ],
+        )
+    },
+    quiet("MARK", "marks"),
+    tracking(target("MASQUERADE", Does::Translate, &[("--to-ports", Says::Ports), RANDOM, FULLY])),
+    tracking(target("NETMAP", Does::Translate, &[("--to", Says::Prefix)])),
+    Target {
+        note: COPIES,
+        ..target(
+            "NFLOG",
+            Does::Copy,
+            &[
+                ("--nflog-group", Says::Nothing),
+                ("--nflog-prefix", Says::Nothing),
+                ("--nflog-range", Says::Nothing),
+                ("--nflog-size", Says::Nothing),
+                ("--nflog-threshold", Says::Nothing),
+            ],
+        )
+    },
+    havoc("NFQUEUE", "a program decides, and may rewrite"),
+    target("NOTRACK", Does::Other(Effect::Untracks), &[]),
+    quiet("RATEEST", ""),
+    tracking(Target {
+        note: SHIFTS,
+        ..target("REDIRECT", Does::Translate, &[("--to-ports", Says::Ports), RANDOM, FULLY])
+    }),
+    Target {
+        note: "whatever the answer is",
+        ..target("REJECT", Does::Reject, &[("--reject-with", Says::Nothing)])
+    },
+    quiet("SECMARK", ""),
+    Target {
+        note: "goes on; the sets that it changes are not understood",
+        ..target(
+            "SET",
+            Does::Set,
+            &[
+                ("--add-set", Says::Changes),
+                ("--del-set", Says::Changes),
+                ("--map-set", Says::Reads),
+                ("--exist", Says::Nothing),
+                ("--timeout", Says::Nothing),
+                ("--map-mark", Says::Nothing),
+                ("--map-prio", Says::Nothing),
+                ("--map-queue", Says::Nothing),
+            ],
+        )
+    },
+    tracking(Target {
+        note: SHIFTS,
+        ..target("SNAT", Does::Translate, &[("--to-source", Says::Ends), RANDOM, FULLY, PERSISTENT])
+    }),
+    havoc("SNPT", "maps prefixes without connections"),
+    tracking(havoc("SYNPROXY", "answers in place of the server")),
+    quiet("TCPMSS", ""),
+    quiet("TCPOPTSTRIP", ""),
+    havoc("TEE", "sends a copy to another next hop"),
+    quiet("TOS", ""),
+    havoc("TPROXY", "hands packets to a program of the device"),
+    quiet("TRACE", "writes lines"),
+    quiet("TTL", ""),
+    Target {
+        note: COPIES,
+        ..target(
+            "ULOG",
+            Does::Copy,
+            &[
+                ("--ulog-nlgroup", Says::Nothing),
+                ("--ulog-prefix", Says::Nothing),
+                ("--ulog-cprange", Says::Nothing),
+                ("--ulog-qthreshold", Says::Nothing),
+            ],
+        )
+    },
+];
+
+const COPIES: &str = "goes on; where the program that gets the copy sends it is in the ledger";
+
+/// The target of a name.
+pub(super) fn known(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
 }
 
 /// Whether a name that no chain has can be that of a target: those are written in capitals and digits. Any

@@ -1,0 +1,277 @@
+//! The options of iptables and the matches of iptables-extensions(8), as data: the reader looks here what it reads,
+//! and [`super::coverage`] writes the document of it.
+
+use crate::header::proto;
+
+/// An option of iptables itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Core {
+    Protocol,
+    Source,
+    Destination,
+    Incoming,
+    Outgoing,
+    Fragment,
+    Match,
+    Jump,
+    Goto,
+    Counters,
+}
+
+/// The options of iptables itself: how they are written, and what to know about them.
+pub(super) const CORE: &[(&[&str], Core, &str)] = &[
+    (
+        &["-p", "--protocol"],
+        Core::Protocol,
+        "by number or name; extension headers of IPv6 as a protocol and names of no protocol are not understood",
+    ),
+    (&["-s", "--source", "--src"], Core::Source, "host names and masks with holes are not understood"),
+    (
+        &["-d", "--destination", "--dst"],
+        Core::Destination,
+        "host names and masks with holes are not understood",
+    ),
+    (
+        &["-i", "--in-interface"],
+        Core::Incoming,
+        "with `+`; of interfaces of a VRF, and in a chain that is used at several hooks, not understood",
+    ),
+    (&["-o", "--out-interface"], Core::Outgoing, "likewise"),
+    (&["-f", "--fragment"], Core::Fragment, "IPv4"),
+    (&["-m", "--match"], Core::Match, "the next table"),
+    (&["-j", "--jump"], Core::Jump, "chains, and the targets below"),
+    (&["-g", "--goto"], Core::Goto, ""),
+    (&["-c", "--set-counters"], Core::Counters, "matches nothing"),
+];
+
+/// The option of iptables itself that a word is.
+pub(super) fn core(word: &str) -> Option<Core> {
+    CORE.iter().find(|(names, _, _)| names.contains(&word)).map(|(_, core, _)| *core)
+}
+
+/// Which port is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ports {
+    Source,
+    Destination,
+    Either,
+}
+
+/// How an option of a match is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    Port(Ports),
+    Syn,
+    TcpFlags,
+    IcmpType,
+    SourceRange,
+    DestinationRange,
+    State,
+    SourceType,
+    DestinationType,
+    OwnInterface,
+    Comment,
+    Set,
+    /// Not at all: it makes its match one that is not understood.
+    Open,
+}
+
+/// Spellings of an option, and how it is read.
+type Row = (&'static [&'static str], Reading);
+
+/// A match.
+#[derive(Debug)]
+pub(super) struct Extension {
+    /// Its name, and other names of it.
+    pub(super) names: &'static [&'static str],
+    /// Whether it is understood, apart from options that are not.
+    pub(super) is_read: bool,
+    /// The protocols of which `-p` must name one; none if it does not matter.
+    pub(super) needs: &'static [u8],
+    /// Whether it loads the connection tracker.
+    pub(super) tracks: bool,
+    pub(super) options: &'static [Row],
+    pub(super) note: &'static str,
+}
+
+/// Protocols with ports, for `-m tcp` and the like and for `-m multiport`.
+pub(super) const WITH_PORTS: &[u8] = &[proto::TCP, proto::UDP, proto::SCTP, proto::DCCP, proto::UDPLITE];
+
+const SPORT: Row = (&["--sport", "--source-port"], Reading::Port(Ports::Source));
+const DPORT: Row = (&["--dport", "--destination-port"], Reading::Port(Ports::Destination));
+
+const fn read(names: &'static [&'static str], needs: &'static [u8], options: &'static [Row]) -> Extension {
+    Extension { names, is_read: true, needs, tracks: false, options, note: "" }
+}
+
+const fn open(name: &'static [&'static str], note: &'static str) -> Extension {
+    Extension { names: name, is_read: false, needs: &[], tracks: false, options: &[], note }
+}
+
+const fn open_tracking(name: &'static [&'static str], note: &'static str) -> Extension {
+    Extension { tracks: true, ..open(name, note) }
+}
+
+const NO_FIELD: &str = "no field of the model";
+const MARKS: &str = "marks are not followed";
+const TIMES: &str = "what it says changes with time or traffic";
+const HEADERS: &str = "headers of IPv6 before the last";
+const PORTS_BY_NAME: &str = "ports by name are not understood";
+
+/// Every match.
+pub(super) const EXTENSIONS: &[Extension] = &[
+    Extension {
+        note: "IPv4: as the `local` table of `routes` says; IPv6: one of LOCAL, UNICAST, MULTICAST at a time",
+        ..read(
+            &["addrtype"],
+            &[],
+            &[
+                (&["--src-type"], Reading::SourceType),
+                (&["--dst-type"], Reading::DestinationType),
+                (&["--limit-iface-in", "--limit-iface-out"], Reading::OwnInterface),
+            ],
+        )
+    },
+    open(&["ah"], NO_FIELD),
+    open(&["bpf"], "a program"),
+    open(&["cgroup"], "which process sends"),
+    open(&["cluster"], "a hash of the source"),
+    read(&["comment"], &[], &[(&["--comment"], Reading::Comment)]),
+    open_tracking(&["connbytes"], TIMES),
+    open_tracking(&["connlabel"], "labels of connections"),
+    open_tracking(&["connlimit"], TIMES),
+    open_tracking(&["connmark"], MARKS),
+    Extension {
+        tracks: true,
+        note: "states, with SNAT and DNAT where nothing translates",
+        ..read(
+            &["conntrack"],
+            &[],
+            &[
+                (&["--ctstate"], Reading::State),
+                (&["--ctproto", "--ctstatus", "--ctexpire", "--ctdir"], Reading::Open),
+                (&["--ctorigsrc", "--ctorigdst", "--ctreplsrc", "--ctrepldst"], Reading::Open),
+                (
+                    &["--ctorigsrcport", "--ctorigdstport", "--ctreplsrcport", "--ctrepldstport"],
+                    Reading::Open,
+                ),
+            ],
+        )
+    },
+    open(&["cpu"], "which processor works on it"),
+    Extension {
+        note: PORTS_BY_NAME,
+        ..read(
+            &["dccp"],
+            &[proto::DCCP],
+            &[SPORT, DPORT, (&["--dccp-types", "--dccp-option"], Reading::Open)],
+        )
+    },
+    open(&["devgroup"], "groups of interfaces"),
+    open(&["dscp"], NO_FIELD),
+    open(&["dst"], HEADERS),
+    open(&["ecn"], NO_FIELD),
+    open(&["esp"], NO_FIELD),
+    open(&["eui64"], "addresses of Ethernet"),
+    open(&["frag"], HEADERS),
+    open(&["hashlimit"], TIMES),
+    open(&["hbh"], HEADERS),
+    open_tracking(&["helper"], "which helper expected it"),
+    open(&["hl"], NO_FIELD),
+    read(&["icmp"], &[proto::ICMP], &[(&["--icmp-type"], Reading::IcmpType)]),
+    read(&["icmp6", "icmpv6"], &[proto::ICMPV6], &[(&["--icmpv6-type"], Reading::IcmpType)]),
+    open(&["ipcomp"], NO_FIELD),
+    read(
+        &["iprange"],
+        &[],
+        &[(&["--src-range"], Reading::SourceRange), (&["--dst-range"], Reading::DestinationRange)],
+    ),
+    open(&["ipv6header"], HEADERS),
+    open(&["ipvs"], "connections of a load balancer"),
+    open(&["length"], NO_FIELD),
+    open(&["limit"], TIMES),
+    open(&["mac"], "addresses of Ethernet"),
+    open(&["mark"], MARKS),
+    open(&["mh"], "types of mobility headers"),
+    Extension {
+        note: PORTS_BY_NAME,
+        ..read(
+            &["multiport"],
+            WITH_PORTS,
+            &[
+                (&["--sports", "--source-ports"], Reading::Port(Ports::Source)),
+                (&["--dports", "--destination-ports"], Reading::Port(Ports::Destination)),
+                (&["--ports"], Reading::Port(Ports::Either)),
+            ],
+        )
+    },
+    open(&["nfacct"], TIMES),
+    open(&["osf"], "a guess at the sender's system"),
+    open(&["owner"], "which process sends"),
+    open(&["physdev"], "ports of a bridge"),
+    open(&["pkttype"], NO_FIELD),
+    open(&["policy"], "IPsec"),
+    open(&["quota"], TIMES),
+    open(&["rateest"], TIMES),
+    open(&["realm"], "realms of routes"),
+    open(&["recent"], TIMES),
+    open(&["rpfilter"], "whether a route leads back"),
+    open(&["rt"], HEADERS),
+    Extension {
+        note: PORTS_BY_NAME,
+        ..read(&["sctp"], &[proto::SCTP], &[SPORT, DPORT, (&["--chunk-types"], Reading::Open)])
+    },
+    Extension {
+        note: "as the sets in `ipset` say (below); without them not understood",
+        ..read(
+            &["set"],
+            &[],
+            &[
+                (&["--match-set", "--return-nomatch"], Reading::Set),
+                (&["--update-counters", "--update-subcounters"], Reading::Set),
+                (SET_COUNTERS, Reading::Open),
+            ],
+        )
+    },
+    open(&["socket"], "which process listens"),
+    open(&["srh"], HEADERS),
+    Extension { tracks: true, ..read(&["state"], &[], &[(&["--state"], Reading::State)]) },
+    open(&["statistic"], "chance"),
+    open(&["string"], "the payload"),
+    Extension {
+        note: PORTS_BY_NAME,
+        ..read(
+            &["tcp"],
+            &[proto::TCP],
+            &[
+                SPORT,
+                DPORT,
+                (&["--syn"], Reading::Syn),
+                (&["--tcp-flags"], Reading::TcpFlags),
+                (&["--tcp-option"], Reading::Open),
+            ],
+        )
+    },
+    open(&["tcpmss"], NO_FIELD),
+    open(&["time"], TIMES),
+    open(&["tos"], NO_FIELD),
+    open(&["ttl"], NO_FIELD),
+    open(&["u32"], "any bytes"),
+    Extension { note: PORTS_BY_NAME, ..read(&["udp"], &[proto::UDP, proto::UDPLITE], &[SPORT, DPORT]) },
+    Extension { note: PORTS_BY_NAME, ..read(&["udplite"], &[proto::UDPLITE], &[SPORT, DPORT]) },
+];
+
+/// Options of `-m set` that ask for the counters of an element.
+pub(super) const SET_COUNTERS: &[&str] =
+    &["--packets-eq", "--packets-lt", "--packets-gt", "--bytes-eq", "--bytes-lt", "--bytes-gt"];
+
+/// The match of a name.
+pub(super) fn extension(name: &str) -> Option<&'static Extension> {
+    EXTENSIONS.iter().find(|extension| extension.names.contains(&name))
+}
+
+/// How an option of some match is read.
+pub(super) fn reading(option: &str) -> Option<Reading> {
+    let rows = EXTENSIONS.iter().flat_map(|extension| extension.options);
+    rows.filter(|(names, _)| names.contains(&option)).map(|(_, reading)| *reading).next()
+}
