@@ -27,6 +27,8 @@ pub struct Row {
     pub read: Vec<&'static str>,
     /// Its options that are known, but not understood.
     pub open: Vec<&'static str>,
+    /// Which values of the options that are read are not understood.
+    pub limits: String,
     /// What is modelled of it, or why it is not.
     pub note: String,
 }
@@ -56,6 +58,28 @@ impl Standing {
     }
 }
 
+impl Row {
+    /// A row of something that is understood, apart from some of its options and values.
+    pub(super) fn of(name: String, read: Vec<&'static str>, open: Vec<&'static str>, limits: &str) -> Row {
+        let whole = open.is_empty() && limits.is_empty();
+        let standing = if whole { Standing::Modelled } else { Standing::Partly };
+        Row { name, standing, read, open, limits: limits.to_owned(), note: String::new() }
+    }
+
+    /// The same with notes; empty ones are left out.
+    pub(super) fn noting<'n>(mut self, notes: impl IntoIterator<Item = &'n str>) -> Row {
+        let notes: Vec<&str> = notes.into_iter().filter(|note| !note.is_empty()).collect();
+        self.note = notes.join("; ");
+        self
+    }
+
+    /// The same with a standing of its own.
+    pub(super) fn standing(mut self, standing: Standing) -> Row {
+        self.standing = standing;
+        self
+    }
+}
+
 /// Every table, in the order of the document.
 pub fn sections() -> Vec<Section> {
     let mut sections = iptables::coverage();
@@ -69,8 +93,8 @@ Generated from the tables by which the readers read; a test fails if this page s
 
 - **modelled**: it means in the model what it means in the kernel, for every packet.
 - **partly**: so do some of its options, or it only changes what the model does not have. The rest is as below.
-- **not understood**: a match may hold or not; a target may do what its row says. Both readings take that into account, and a verdict
-  that hangs on it is *undetermined* and names the line. Options and names that are in no table are not understood either.
+- **not understood**: a match may hold or not; a target may do what its row says. Both readings take that into account,
+  and a verdict that hangs on it is *undetermined* and names the line. What is in no table is not understood either.
 - **refused**: an error with its place, since the device's own program would refuse it.
 ";
 
@@ -89,10 +113,12 @@ pub fn document() -> String {
             .collect();
         // Writing to a text cannot fail.
         let _ = write!(text, "\n## {title}\n\n{intro}\n\n{}.\n\n", counts.join(", "));
-        text.push_str("| name | standing | options read | options not understood | worth knowing |\n");
+        text.push_str("| name | standing | options read | not understood | worth knowing |\n");
         text.push_str("| --- | --- | --- | --- | --- |\n");
-        for Row { name, standing, read, open, note } in rows {
-            let (read, open) = (quoted(&read), quoted(&open));
+        for Row { name, standing, read, open, limits, note } in rows {
+            let read = quoted(&read);
+            let open = [quoted(&open), limits];
+            let open = open.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("; ");
             let _ = writeln!(text, "| {name} | {} | {read} | {open} | {note} |", standing.word());
         }
     }

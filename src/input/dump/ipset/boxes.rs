@@ -10,11 +10,23 @@ use ipnet::{Ipv4Subnets, Ipv6Subnets};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+/// Both ends of a range of ports.
+type PortRange = (u16, u16);
+
+/// Both ends of a range of addresses, which have an order.
+type Ends = (IpAddr, IpAddr);
+
+/// What boxes that differ only in ports have in common: protocol, other address, merged addresses.
+type SamePorts = (Option<Option<u8>>, Option<Ends>, Option<Vec<Ends>>);
+
+/// What boxes that differ only in the other address have in common: protocol, ports, merged addresses.
+type SameAddresses = (Option<Option<u8>>, Vec<PortRange>, Option<Vec<Ends>>);
+
 /// Packets that some elements stand for: those in all three parts. What a type does not have is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) first: Option<Vec<AddressRange>>,
-    pub(super) ports: Option<(Option<u8>, Vec<(u16, u16)>)>,
+    pub(super) ports: Option<(Option<u8>, Vec<PortRange>)>,
     pub(super) second: Option<Vec<AddressRange>>,
 }
 
@@ -147,20 +159,15 @@ fn parts(service: Service, cuts: &[u16]) -> impl Iterator<Item = Service> {
 
 /// Boxes from groups: those that differ only in ports, then those that differ only in the other address, become one.
 fn merged(groups: Vec<(Key, Option<Vec<AddressRange>>)>, second_is_net: bool) -> Vec<Block> {
-    type Ranges = Option<Vec<(IpAddr, IpAddr)>>;
-    let plain = |ranges: &[AddressRange]| ranges.iter().map(|one| (one.low, one.high)).collect::<Vec<_>>();
-    let back = |ranges: Vec<(IpAddr, IpAddr)>| {
-        ranges.into_iter().map(|(low, high)| AddressRange { low, high }).collect::<Vec<_>>()
-    };
-    let mut by_port: BTreeMap<(Option<Option<u8>>, Option<(IpAddr, IpAddr)>, Ranges), Vec<(u16, u16)>> =
-        BTreeMap::new();
+    let plain = |ranges: &[AddressRange]| ranges.iter().map(|one| (one.low, one.high)).collect::<Vec<Ends>>();
+    let back = |ranges: Vec<Ends>| ranges.into_iter().map(|(low, high)| AddressRange { low, high }).collect();
+    let mut by_port: BTreeMap<SamePorts, Vec<PortRange>> = BTreeMap::new();
     for ((service, other), ranges) in groups {
         let ranges = ranges.map(|ranges| plain(&ranges));
         let key = (service.map(|one| one.protocol), other.map(|one| (one.low, one.high)), ranges);
         by_port.entry(key).or_default().extend(service.map(|one| (one.low, one.high)));
     }
-    let mut by_other: BTreeMap<(Option<Option<u8>>, Vec<(u16, u16)>, Ranges), Vec<(IpAddr, IpAddr)>> =
-        BTreeMap::new();
+    let mut by_other: BTreeMap<SameAddresses, Vec<Ends>> = BTreeMap::new();
     for ((protocol, other, ranges), ports) in by_port {
         by_other.entry((protocol, touching(ports), ranges)).or_default().extend(other);
     }
@@ -174,9 +181,9 @@ fn merged(groups: Vec<(Key, Option<Vec<AddressRange>>)>, second_is_net: bool) ->
 }
 
 /// Ranges of ports as few that touch nowhere.
-fn touching(mut ports: Vec<(u16, u16)>) -> Vec<(u16, u16)> {
+fn touching(mut ports: Vec<PortRange>) -> Vec<PortRange> {
     ports.sort_unstable();
-    let mut merged: Vec<(u16, u16)> = Vec::new();
+    let mut merged: Vec<PortRange> = Vec::new();
     for (low, high) in ports {
         match merged.last_mut() {
             Some(last) if u32::from(low) <= u32::from(last.1) + 1 => last.1 = last.1.max(high),

@@ -18,6 +18,8 @@ pub(super) struct Kind {
     pub(super) families: Families,
     /// What the document says about it.
     pub(super) note: &'static str,
+    /// Which sets of the type are not understood.
+    pub(super) limits: &'static str,
 }
 
 /// The families of a type.
@@ -59,13 +61,22 @@ impl Dimension {
 }
 
 const fn kind(name: &'static str, dimensions: &'static [Dimension], note: &'static str) -> Kind {
-    Kind { name, dimensions, is_bitmap: false, takes_netmask: false, families: Families::Named, note }
+    Kind {
+        name,
+        dimensions,
+        is_bitmap: false,
+        takes_netmask: false,
+        families: Families::Named,
+        note,
+        limits: "",
+    }
 }
 
 use Dimension::{Address, BarePort, Member, Net, Port};
 
 const NETS: &str = "with `nomatch`: the longest prefix decides";
-const TWO_NETS: &str = "with `nomatch` among its elements: not understood within the addresses of the others";
+const MANY_BOXES: &str = "more than 4096 combinations of ports and addresses: open within their addresses";
+const TWO_NETS: &str = "sets with `nomatch` among their elements, or of more than 4096 combinations: open within their addresses";
 const FOREIGN: &str = "what it asks is no field of the model";
 
 /// All types.
@@ -83,12 +94,16 @@ pub(super) const KINDS: &[Kind] = &[
     },
     Kind { takes_netmask: true, ..kind("hash:ip", &[Address], "with `netmask`") },
     kind("hash:net", &[Net], NETS),
-    Kind { takes_netmask: true, ..kind("hash:ip,port", &[Address, Port], "with `netmask`") },
-    kind("hash:net,port", &[Net, Port], NETS),
-    kind("hash:ip,port,ip", &[Address, Port, Address], ""),
-    kind("hash:ip,port,net", &[Address, Port, Net], NETS),
-    kind("hash:net,net", &[Net, Net], TWO_NETS),
-    kind("hash:net,port,net", &[Net, Port, Net], TWO_NETS),
+    Kind {
+        takes_netmask: true,
+        limits: MANY_BOXES,
+        ..kind("hash:ip,port", &[Address, Port], "with `netmask`")
+    },
+    Kind { limits: MANY_BOXES, ..kind("hash:net,port", &[Net, Port], NETS) },
+    Kind { limits: MANY_BOXES, ..kind("hash:ip,port,ip", &[Address, Port, Address], "") },
+    Kind { limits: MANY_BOXES, ..kind("hash:ip,port,net", &[Address, Port, Net], NETS) },
+    Kind { limits: TWO_NETS, ..kind("hash:net,net", &[Net, Net], "") },
+    Kind { limits: TWO_NETS, ..kind("hash:net,port,net", &[Net, Port, Net], "") },
     Kind { families: Families::Both, ..kind("list:set", &[Member], "members are sets, but no lists") },
     Kind { families: Families::Both, ..kind("hash:mac", &[], FOREIGN) },
     kind("hash:ip,mac", &[], FOREIGN),
@@ -100,15 +115,11 @@ pub(super) const KINDS: &[Kind] = &[
 /// The types as rows of the document.
 pub(in crate::input::dump) fn coverage() -> Section {
     let words = |options: &'static [(&'static str, Takes)]| options.iter().map(|(name, _)| *name);
-    let options = |name: &str, read: Vec<&'static str>, note: &str| Row {
-        name: quoted(&[name]),
-        standing: Standing::Modelled,
-        read,
-        open: Vec::new(),
-        note: note.to_owned(),
+    let options = |name: &str, read: Vec<&'static str>, note: &str| {
+        Row::of(quoted(&[name]), read, Vec::new(), "any other option").noting([note])
     };
     let mut rows: Vec<Row> = KINDS.iter().map(row).collect();
-    let dynamic = "a set with `timeout` certainly has its permanent elements only; any other option makes its set not understood";
+    let dynamic = "a set with `timeout` certainly has its permanent elements only, and may have any other";
     rows.push(options("create", words(CREATE_OPTIONS).collect(), dynamic));
     rows.push(options("add", words(ADD_OPTIONS).collect(), dynamic));
     Section {
@@ -119,13 +130,8 @@ pub(in crate::input::dump) fn coverage() -> Section {
 }
 
 fn row(kind: &Kind) -> Row {
-    let standing = match kind.dimensions.is_empty() {
-        true => Standing::NotUnderstood,
-        false if kind.note.contains("not understood") => Standing::Partly,
-        false => Standing::Modelled,
-    };
-    let note = kind.note.to_owned();
-    Row { name: quoted(&[kind.name]), standing, read: Vec::new(), open: Vec::new(), note }
+    let row = Row::of(quoted(&[kind.name]), Vec::new(), Vec::new(), kind.limits).noting([kind.note]);
+    if kind.dimensions.is_empty() { row.standing(Standing::NotUnderstood) } else { row }
 }
 
 /// How many words follow an option.

@@ -109,73 +109,78 @@ fn packet(text: &str) -> Packet {
     made
 }
 
+const YES: Option<bool> = Some(true);
+const NO: Option<bool> = Some(false);
+const OPEN: Option<bool> = None;
+
+/// A set, the sides that are asked for (behind `!` exceptions), a packet, and whether it matches.
+const CASES: &[(&str, &str, &str, Option<bool>)] = &[
+    ("admins", "src", "10.9.0.6 10.1.0.1 6 1 2", YES),
+    ("admins", "dst", "10.9.0.6 10.1.0.1 6 1 2", NO),
+    ("admins", "src", "10.9.0.8 10.1.0.1 6 1 2", NO),
+    ("sites", "dst", "1.1.1.1 10.200.3.4", YES),
+    ("sites", "dst", "1.1.1.1 10.1.3.4", NO),
+    ("sites", "dst", "1.1.1.1 10.1.7.4", YES),
+    ("sites", "dst", "1.1.1.1 192.0.2.6", YES),
+    ("sites", "dst", "1.1.1.1 192.0.2.7", NO),
+    ("sites", "!dst", "1.1.1.1 10.1.3.4", YES),
+    ("sites", "!dst", "1.1.1.1 10.1.7.4", NO),
+    ("sites", "!dst", "1.1.1.1 10.2.7.4", NO),
+    // A type without exceptions pays no heed to `--return-nomatch`.
+    ("admins", "!src", "10.9.0.6 10.1.0.1", YES),
+    ("blocks", "src", "10.3.4.255 1.1.1.1", YES),
+    ("blocks", "src", "10.3.5.0 1.1.1.1", NO),
+    ("services", "dst,dst", "1.1.1.1 10.1.0.20 6 9 443", YES),
+    ("services", "dst,dst", "1.1.1.1 10.1.0.20 17 9 443", NO),
+    ("services", "dst,dst", "1.1.1.1 10.1.0.20 17 9 54", YES),
+    ("services", "dst,src", "1.1.1.1 10.1.0.20 17 54 9", YES),
+    ("services", "dst,src", "1.1.1.1 10.1.0.20 17 9 54", NO),
+    ("services", "dst,dst", "1.1.1.1 10.1.0.21 132 9 9", YES),
+    ("services", "dst,src", "1.1.1.1 10.1.0.21 1 8 0", YES),
+    ("services", "dst,dst", "1.1.1.1 10.1.0.21 1 3 9", YES),
+    ("services", "dst,dst", "1.1.1.1 10.1.0.21 1 3 10", NO),
+    ("services", "dst,dst", "1.1.1.1 10.1.0.21 1 17 3", YES),
+    ("services", "dst,dst", "1.1.1.1 10.1.0.22 47", YES),
+    // With fewer sides than an element has parts the kernel finds nothing.
+    ("services", "dst", "1.1.1.1 10.1.0.20 6 9 443", NO),
+    ("admins", "src,dst", "10.9.0.6 10.1.0.1 6 1 2", YES),
+    ("uplinks", "src,dst", "203.0.113.5 1.1.1.1 6 9 80", YES),
+    ("uplinks", "src,dst", "203.0.113.129 1.1.1.1 6 9 80", NO),
+    ("uplinks", "!src,dst", "203.0.113.129 1.1.1.1 6 9 80", YES),
+    ("pairs", "dst,dst,src", "10.9.0.1 10.1.0.20 6 5 22", YES),
+    ("pairs", "dst,dst,src", "10.9.0.2 10.1.0.20 6 5 22", NO),
+    ("exits", "src,dst,dst", "10.1.0.20 192.0.2.5 6 5 443", YES),
+    ("exits", "src,dst,dst", "10.1.0.20 192.0.2.65 6 5 443", NO),
+    ("low", "dst", "1.1.1.1 2.2.2.2 6 5 82", YES),
+    ("low", "dst", "1.1.1.1 2.2.2.2 17 5 82", YES),
+    ("low", "dst", "1.1.1.1 2.2.2.2 132 5 82", NO),
+    ("low", "src", "1.1.1.1 2.2.2.2 6 5 82", NO),
+    ("pool", "dst", "1.1.1.1 10.4.1.63", YES),
+    ("pool", "dst", "1.1.1.1 10.4.1.64", NO),
+    ("macs", "src,src", "10.5.0.7 1.1.1.1", OPEN),
+    ("ports", "src,src", "10.5.0.7 1.1.1.1", OPEN),
+    ("holes", "src", "10.1.7.1 1.1.1.1", OPEN),
+    ("banned", "src", "10.6.0.1 1.1.1.1", OPEN),
+    ("banned", "src", "10.6.0.2 1.1.1.1", YES),
+    ("banned", "src", "10.6.0.3 1.1.1.1", OPEN),
+    ("all", "src", "10.9.0.6 1.1.1.1", YES),
+    ("all", "src", "10.200.0.6 1.1.1.1", YES),
+    ("all", "src", "10.1.0.6 1.1.1.1", NO),
+    // The other family is in no set of addresses.
+    ("lan6", "src", "10.1.0.6 1.1.1.1", NO),
+    ("lan6", "src", "2001:db8:1:e::1 2001:db8::1", YES),
+    ("lan6", "src", "2001:db8:1:f::1 2001:db8::1", NO),
+    ("admins", "src", "2001:db8:1:f::1 2001:db8::1", NO),
+    ("ping6", "dst,dst", "2001:db8::1 2001:db8:1::20 58 128 0", YES),
+    ("ping6", "dst,dst", "2001:db8::1 2001:db8:1::20 58 129 0", NO),
+    ("low", "dst", "2001:db8::1 2001:db8:1::20 6 1 22", YES),
+];
+
 #[test]
 fn sets_that_ipset_saved_match_what_they_say() {
     let sets = good(&saved());
     assert_eq!(sets.sets.len(), 16);
-    let (yes, no, open) = (Some(true), Some(false), None);
-    let cases: &[(&str, &str, &str, Option<bool>)] = &[
-        ("admins", "src", "10.9.0.6 10.1.0.1 6 1 2", yes),
-        ("admins", "dst", "10.9.0.6 10.1.0.1 6 1 2", no),
-        ("admins", "src", "10.9.0.8 10.1.0.1 6 1 2", no),
-        ("sites", "dst", "1.1.1.1 10.200.3.4", yes),
-        ("sites", "dst", "1.1.1.1 10.1.3.4", no),
-        ("sites", "dst", "1.1.1.1 10.1.7.4", yes),
-        ("sites", "dst", "1.1.1.1 192.0.2.6", yes),
-        ("sites", "dst", "1.1.1.1 192.0.2.7", no),
-        ("sites", "!dst", "1.1.1.1 10.1.3.4", yes),
-        ("sites", "!dst", "1.1.1.1 10.1.7.4", no),
-        ("sites", "!dst", "1.1.1.1 10.2.7.4", no),
-        // A type without exceptions pays no heed to `--return-nomatch`.
-        ("admins", "!src", "10.9.0.6 10.1.0.1", yes),
-        ("blocks", "src", "10.3.4.255 1.1.1.1", yes),
-        ("blocks", "src", "10.3.5.0 1.1.1.1", no),
-        ("services", "dst,dst", "1.1.1.1 10.1.0.20 6 9 443", yes),
-        ("services", "dst,dst", "1.1.1.1 10.1.0.20 17 9 443", no),
-        ("services", "dst,dst", "1.1.1.1 10.1.0.20 17 9 54", yes),
-        ("services", "dst,src", "1.1.1.1 10.1.0.20 17 54 9", yes),
-        ("services", "dst,src", "1.1.1.1 10.1.0.20 17 9 54", no),
-        ("services", "dst,dst", "1.1.1.1 10.1.0.21 132 9 9", yes),
-        ("services", "dst,src", "1.1.1.1 10.1.0.21 1 8 0", yes),
-        ("services", "dst,dst", "1.1.1.1 10.1.0.21 1 3 9", yes),
-        ("services", "dst,dst", "1.1.1.1 10.1.0.21 1 3 10", no),
-        ("services", "dst,dst", "1.1.1.1 10.1.0.21 1 17 3", yes),
-        ("services", "dst,dst", "1.1.1.1 10.1.0.22 47", yes),
-        // With fewer sides than an element has parts the kernel finds nothing.
-        ("services", "dst", "1.1.1.1 10.1.0.20 6 9 443", no),
-        ("admins", "src,dst", "10.9.0.6 10.1.0.1 6 1 2", yes),
-        ("uplinks", "src,dst", "203.0.113.5 1.1.1.1 6 9 80", yes),
-        ("uplinks", "src,dst", "203.0.113.129 1.1.1.1 6 9 80", no),
-        ("uplinks", "!src,dst", "203.0.113.129 1.1.1.1 6 9 80", yes),
-        ("pairs", "dst,dst,src", "10.9.0.1 10.1.0.20 6 5 22", yes),
-        ("pairs", "dst,dst,src", "10.9.0.2 10.1.0.20 6 5 22", no),
-        ("exits", "src,dst,dst", "10.1.0.20 192.0.2.5 6 5 443", yes),
-        ("exits", "src,dst,dst", "10.1.0.20 192.0.2.65 6 5 443", no),
-        ("low", "dst", "1.1.1.1 2.2.2.2 6 5 82", yes),
-        ("low", "dst", "1.1.1.1 2.2.2.2 17 5 82", yes),
-        ("low", "dst", "1.1.1.1 2.2.2.2 132 5 82", no),
-        ("low", "src", "1.1.1.1 2.2.2.2 6 5 82", no),
-        ("pool", "dst", "1.1.1.1 10.4.1.63", yes),
-        ("pool", "dst", "1.1.1.1 10.4.1.64", no),
-        ("macs", "src,src", "10.5.0.7 1.1.1.1", open),
-        ("ports", "src,src", "10.5.0.7 1.1.1.1", open),
-        ("holes", "src", "10.1.7.1 1.1.1.1", open),
-        ("banned", "src", "10.6.0.1 1.1.1.1", open),
-        ("banned", "src", "10.6.0.2 1.1.1.1", yes),
-        ("banned", "src", "10.6.0.3 1.1.1.1", open),
-        ("all", "src", "10.9.0.6 1.1.1.1", yes),
-        ("all", "src", "10.200.0.6 1.1.1.1", yes),
-        ("all", "src", "10.1.0.6 1.1.1.1", no),
-        // The other family is in no set of addresses.
-        ("lan6", "src", "10.1.0.6 1.1.1.1", no),
-        ("lan6", "src", "2001:db8:1:e::1 2001:db8::1", yes),
-        ("lan6", "src", "2001:db8:1:f::1 2001:db8::1", no),
-        ("admins", "src", "2001:db8:1:f::1 2001:db8::1", no),
-        ("ping6", "dst,dst", "2001:db8::1 2001:db8:1::20 58 128 0", yes),
-        ("ping6", "dst,dst", "2001:db8::1 2001:db8:1::20 58 129 0", no),
-        ("low", "dst", "2001:db8::1 2001:db8:1::20 6 1 22", yes),
-    ];
-    for (name, sides, text, expected) in cases {
+    for (name, sides, text, expected) in CASES {
         let packet = packet(text);
         let meaning = asked(&sets, name, sides, packet.family(), &[]);
         assert_eq!(answer(&meaning, &packet), *expected, "{name} {sides}: {text}");

@@ -1,6 +1,6 @@
 //! What is read of iptables, as rows of the document (`grammar/netfilter.md`).
 
-use super::known::{CORE, EXTENSIONS, Extension, Reading};
+use super::known::{CORE, EXTENSIONS, Extension};
 use super::target::{Does, Effect, TARGETS, Target};
 use crate::header::proto;
 use crate::input::dump::coverage::{Row, Section, Standing, quoted};
@@ -10,70 +10,60 @@ pub(in crate::input::dump) fn coverage() -> Vec<Section> {
     vec![
         Section {
             title: "iptables: options of a rule",
-            intro: "The base matches of iptables(8), in `iptables-save` and `ip6tables-save`. An option that is a match may be negated.",
-            rows: CORE.iter().map(|(names, _, note)| core(names, note)).collect(),
+            intro: "The base matches of iptables(8), in `iptables-save` and `ip6tables-save`; any may be negated.",
+            rows: CORE.iter().map(|(names, _, note, limits)| core(names, note, limits)).collect(),
         },
         Section {
             title: "iptables: matches",
-            intro: "`-m NAME`, as in iptables-extensions(8). Without a connection tracker, what looks beyond the IP header is open for later \
-                    fragments.",
+            intro: "`-m NAME`, as in iptables-extensions(8). Without a connection tracker, what looks beyond the \
+                    IP header is open for later fragments.",
             rows: EXTENSIONS.iter().map(extension).collect(),
         },
         Section {
             title: "iptables: targets",
-            intro: "`-j NAME`. A target that goes on and changes what the model does not have is *partly* modelled: whatever could read that \
-                    change is not understood itself.",
+            intro: "`-j NAME`. A target that goes on and changes what the model does not have is *partly* modelled: \
+                    whatever could read that change is not understood itself.",
             rows: TARGETS.iter().map(target).collect(),
         },
     ]
 }
 
-fn core(names: &[&'static str], note: &str) -> Row {
-    let standing = if note.contains("not understood") { Standing::Partly } else { Standing::Modelled };
-    Row { name: quoted(names), standing, read: Vec::new(), open: Vec::new(), note: note.to_owned() }
+fn core(names: &[&'static str], note: &str, limits: &str) -> Row {
+    Row::of(quoted(names), Vec::new(), Vec::new(), limits).noting([note])
 }
 
 fn extension(extension: &Extension) -> Row {
     let of = |wanted: bool| {
-        let rows = extension.options.iter().filter(move |(_, reading)| (*reading == Reading::Open) == wanted);
+        let rows = extension.options.iter().filter(move |(_, reading)| reading.is_understood() == wanted);
         rows.flat_map(|(names, _)| names.iter().copied()).collect::<Vec<_>>()
     };
-    let (read, open) = (of(false), of(true));
-    let standing = match (extension.is_read, open.is_empty() && !extension.note.contains("not understood")) {
-        (true, true) => Standing::Modelled,
-        (true, false) => Standing::Partly,
-        (false, _) => Standing::NotUnderstood,
-    };
     let needs: Vec<&str> = extension.needs.iter().filter_map(|number| proto::name(*number)).collect();
-    let needs = (!needs.is_empty()).then(|| format!("with `-p` {}", needs.join(", ")));
-    let note: Vec<String> = needs.into_iter().chain(said(extension.note)).collect();
-    Row { name: quoted(extension.names), standing, read, open, note: note.join("; ") }
-}
-
-fn said(note: &str) -> Option<String> {
-    (!note.is_empty()).then(|| note.to_owned())
+    let needs = if needs.is_empty() { String::new() } else { format!("with `-p` {}", needs.join(", ")) };
+    let row = Row::of(quoted(extension.names), of(true), of(false), extension.limits);
+    let row = row.noting([needs.as_str(), extension.note]);
+    if extension.is_read { row } else { row.standing(Standing::NotUnderstood) }
 }
 
 fn target(target: &Target) -> Row {
     let (standing, does) = match target.does {
-        Does::Accept | Does::Drop | Does::Return | Does::Reject | Does::Log => (Standing::Modelled, None),
-        Does::Translate if target.note.contains("not understood") => (Standing::Partly, None),
-        Does::Translate => (Standing::Modelled, None),
-        Does::Copy | Does::Set => (Standing::Partly, None),
-        Does::Other(Effect::Quiet) => (Standing::Partly, Some("goes on")),
+        Does::Accept | Does::Drop | Does::Return | Does::Reject | Does::Log | Does::Translate => (None, ""),
+        Does::Copy | Does::Set => (Some(Standing::Partly), ""),
+        Does::Other(Effect::Quiet) => (Some(Standing::Partly), "goes on"),
         Does::Other(Effect::Untracks) => (
-            Standing::NotUnderstood,
-            Some("goes on; the state of every packet is open, and nothing is translated for certain"),
+            Some(Standing::NotUnderstood),
+            "goes on; the state of every packet is open, and nothing is translated for certain",
         ),
-        Does::Other(Effect::Havoc) => (Standing::NotUnderstood, Some("may do anything with packets")),
+        Does::Other(Effect::Havoc) => (Some(Standing::NotUnderstood), "may do anything with packets"),
     };
-    let note: Vec<String> = does.map(str::to_owned).into_iter().chain(said(target.note)).collect();
-    let read = target.options.iter().map(|(name, _)| *name).collect();
-    Row { name: quoted(&[target.name]), standing, read, open: Vec::new(), note: note.join("; ") }
+    let options = target.options.iter().map(|(name, _)| *name).collect();
+    let row = Row::of(quoted(&[target.name]), options, Vec::new(), target.limits);
+    let row = row.noting([does, target.note]);
+    standing.map_or(row.clone(), |standing| row.standing(standing))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::known::Reading;
     use super::super::parse;
     use super::*;
     use crate::diag::Diagnostics;

@@ -18,35 +18,32 @@ pub(super) enum Core {
     Counters,
 }
 
-/// The options of iptables itself: how they are written, and what to know about them.
-pub(super) const CORE: &[(&[&str], Core, &str)] = &[
+/// The options of iptables itself: how they are written, what to know about them, and which values are not understood.
+pub(super) const CORE: &[(&[&str], Core, &str, &str)] = &[
     (
         &["-p", "--protocol"],
         Core::Protocol,
-        "by number or name; extension headers of IPv6 as a protocol and names of no protocol are not understood",
+        "by number or name",
+        "extension headers of IPv6 as a protocol, names of no protocol",
     ),
-    (&["-s", "--source", "--src"], Core::Source, "host names and masks with holes are not understood"),
-    (
-        &["-d", "--destination", "--dst"],
-        Core::Destination,
-        "host names and masks with holes are not understood",
-    ),
-    (
-        &["-i", "--in-interface"],
-        Core::Incoming,
-        "with `+`; of interfaces of a VRF, and in a chain that is used at several hooks, not understood",
-    ),
-    (&["-o", "--out-interface"], Core::Outgoing, "likewise"),
-    (&["-f", "--fragment"], Core::Fragment, "IPv4"),
-    (&["-m", "--match"], Core::Match, "the next table"),
-    (&["-j", "--jump"], Core::Jump, "chains, and the targets below"),
-    (&["-g", "--goto"], Core::Goto, ""),
-    (&["-c", "--set-counters"], Core::Counters, "matches nothing"),
+    (&["-s", "--source", "--src"], Core::Source, "", HOSTS),
+    (&["-d", "--destination", "--dst"], Core::Destination, "", HOSTS),
+    (&["-i", "--in-interface"], Core::Incoming, "with `+`", INTERFACES),
+    (&["-o", "--out-interface"], Core::Outgoing, "with `+`", INTERFACES),
+    (&["-f", "--fragment"], Core::Fragment, "IPv4", ""),
+    (&["-m", "--match"], Core::Match, "the next table", ""),
+    (&["-j", "--jump"], Core::Jump, "chains, and the targets below", ""),
+    (&["-g", "--goto"], Core::Goto, "", ""),
+    (&["-c", "--set-counters"], Core::Counters, "matches nothing", ""),
 ];
+
+const HOSTS: &str = "host names, masks with holes";
+const INTERFACES: &str =
+    "interfaces of a VRF, and chains that are used where there is such an interface and where there is none";
 
 /// The option of iptables itself that a word is.
 pub(super) fn core(word: &str) -> Option<Core> {
-    CORE.iter().find(|(names, _, _)| names.contains(&word)).map(|(_, core, _)| *core)
+    CORE.iter().find(|(names, ..)| names.contains(&word)).map(|(_, core, ..)| *core)
 }
 
 /// Which port is asked for.
@@ -69,6 +66,7 @@ pub(super) enum Reading {
     State,
     SourceType,
     DestinationType,
+    /// Read, since it makes the types of addresses beside it not understood.
     OwnInterface,
     Comment,
     Set,
@@ -92,6 +90,8 @@ pub(super) struct Extension {
     pub(super) tracks: bool,
     pub(super) options: &'static [Row],
     pub(super) note: &'static str,
+    /// Values of its options that are not understood.
+    pub(super) limits: &'static str,
 }
 
 /// Protocols with ports, for `-m tcp` and the like and for `-m multiport`.
@@ -101,11 +101,11 @@ const SPORT: Row = (&["--sport", "--source-port"], Reading::Port(Ports::Source))
 const DPORT: Row = (&["--dport", "--destination-port"], Reading::Port(Ports::Destination));
 
 const fn read(names: &'static [&'static str], needs: &'static [u8], options: &'static [Row]) -> Extension {
-    Extension { names, is_read: true, needs, tracks: false, options, note: "" }
+    Extension { names, is_read: true, needs, tracks: false, options, note: "", limits: "" }
 }
 
 const fn open(name: &'static [&'static str], note: &'static str) -> Extension {
-    Extension { names: name, is_read: false, needs: &[], tracks: false, options: &[], note }
+    Extension { names: name, is_read: false, needs: &[], tracks: false, options: &[], note, limits: "" }
 }
 
 const fn open_tracking(name: &'static [&'static str], note: &'static str) -> Extension {
@@ -116,12 +116,14 @@ const NO_FIELD: &str = "no field of the model";
 const MARKS: &str = "marks are not followed";
 const TIMES: &str = "what it says changes with time or traffic";
 const HEADERS: &str = "headers of IPv6 before the last";
-const PORTS_BY_NAME: &str = "ports by name are not understood";
+const TYPES_BY_NAME: &str = "names that iptables 1.8 does not have";
+const PORTS_BY_NAME: &str = "ports by name";
 
 /// Every match.
 pub(super) const EXTENSIONS: &[Extension] = &[
     Extension {
-        note: "IPv4: as the `local` table of `routes` says; IPv6: one of LOCAL, UNICAST, MULTICAST at a time",
+        note: "as the addresses of the device and the `local` table of `routes` say",
+        limits: "types of routes (BLACKHOLE, …); of IPv6, ANYCAST and several types together; own addresses of a VRF",
         ..read(
             &["addrtype"],
             &[],
@@ -143,7 +145,7 @@ pub(super) const EXTENSIONS: &[Extension] = &[
     open_tracking(&["connmark"], MARKS),
     Extension {
         tracks: true,
-        note: "states, with SNAT and DNAT where nothing translates",
+        limits: "`--ctstate` SNAT and DNAT, where something translates",
         ..read(
             &["conntrack"],
             &[],
@@ -160,7 +162,7 @@ pub(super) const EXTENSIONS: &[Extension] = &[
     },
     open(&["cpu"], "which processor works on it"),
     Extension {
-        note: PORTS_BY_NAME,
+        limits: PORTS_BY_NAME,
         ..read(
             &["dccp"],
             &[proto::DCCP],
@@ -178,14 +180,23 @@ pub(super) const EXTENSIONS: &[Extension] = &[
     open(&["hbh"], HEADERS),
     open_tracking(&["helper"], "which helper expected it"),
     open(&["hl"], NO_FIELD),
-    read(&["icmp"], &[proto::ICMP], &[(&["--icmp-type"], Reading::IcmpType)]),
-    read(&["icmp6", "icmpv6"], &[proto::ICMPV6], &[(&["--icmpv6-type"], Reading::IcmpType)]),
+    Extension {
+        limits: TYPES_BY_NAME,
+        ..read(&["icmp"], &[proto::ICMP], &[(&["--icmp-type"], Reading::IcmpType)])
+    },
+    Extension {
+        limits: TYPES_BY_NAME,
+        ..read(&["icmp6", "icmpv6"], &[proto::ICMPV6], &[(&["--icmpv6-type"], Reading::IcmpType)])
+    },
     open(&["ipcomp"], NO_FIELD),
-    read(
-        &["iprange"],
-        &[],
-        &[(&["--src-range"], Reading::SourceRange), (&["--dst-range"], Reading::DestinationRange)],
-    ),
+    Extension {
+        limits: "host names",
+        ..read(
+            &["iprange"],
+            &[],
+            &[(&["--src-range"], Reading::SourceRange), (&["--dst-range"], Reading::DestinationRange)],
+        )
+    },
     open(&["ipv6header"], HEADERS),
     open(&["ipvs"], "connections of a load balancer"),
     open(&["length"], NO_FIELD),
@@ -194,7 +205,7 @@ pub(super) const EXTENSIONS: &[Extension] = &[
     open(&["mark"], MARKS),
     open(&["mh"], "types of mobility headers"),
     Extension {
-        note: PORTS_BY_NAME,
+        limits: PORTS_BY_NAME,
         ..read(
             &["multiport"],
             WITH_PORTS,
@@ -218,11 +229,12 @@ pub(super) const EXTENSIONS: &[Extension] = &[
     open(&["rpfilter"], "whether a route leads back"),
     open(&["rt"], HEADERS),
     Extension {
-        note: PORTS_BY_NAME,
+        limits: PORTS_BY_NAME,
         ..read(&["sctp"], &[proto::SCTP], &[SPORT, DPORT, (&["--chunk-types"], Reading::Open)])
     },
     Extension {
-        note: "as the sets in `ipset` say (below); without them not understood",
+        note: "as the sets in `ipset` say (below)",
+        limits: "sets of a device without `ipset`",
         ..read(
             &["set"],
             &[],
@@ -239,7 +251,7 @@ pub(super) const EXTENSIONS: &[Extension] = &[
     open(&["statistic"], "chance"),
     open(&["string"], "the payload"),
     Extension {
-        note: PORTS_BY_NAME,
+        limits: PORTS_BY_NAME,
         ..read(
             &["tcp"],
             &[proto::TCP],
@@ -257,8 +269,8 @@ pub(super) const EXTENSIONS: &[Extension] = &[
     open(&["tos"], NO_FIELD),
     open(&["ttl"], NO_FIELD),
     open(&["u32"], "any bytes"),
-    Extension { note: PORTS_BY_NAME, ..read(&["udp"], &[proto::UDP, proto::UDPLITE], &[SPORT, DPORT]) },
-    Extension { note: PORTS_BY_NAME, ..read(&["udplite"], &[proto::UDPLITE], &[SPORT, DPORT]) },
+    Extension { limits: PORTS_BY_NAME, ..read(&["udp"], &[proto::UDP, proto::UDPLITE], &[SPORT, DPORT]) },
+    Extension { limits: PORTS_BY_NAME, ..read(&["udplite"], &[proto::UDPLITE], &[SPORT, DPORT]) },
 ];
 
 /// Options of `-m set` that ask for the counters of an element.
@@ -268,6 +280,13 @@ pub(super) const SET_COUNTERS: &[&str] =
 /// The match of a name.
 pub(super) fn extension(name: &str) -> Option<&'static Extension> {
     EXTENSIONS.iter().find(|extension| extension.names.contains(&name))
+}
+
+impl Reading {
+    /// Whether what such an option asks is understood.
+    pub(super) fn is_understood(self) -> bool {
+        !matches!(self, Reading::Open | Reading::OwnInterface)
+    }
 }
 
 /// How an option of some match is read.

@@ -100,6 +100,8 @@ pub(super) struct Target {
     /// Its options; those of a target that is not understood are not told apart.
     pub(super) options: &'static [(&'static str, Says)],
     pub(super) note: &'static str,
+    /// Values of its options that are not understood: with them it may do anything.
+    pub(super) limits: &'static str,
 }
 
 impl Target {
@@ -115,7 +117,7 @@ impl Target {
 }
 
 const fn target(name: &'static str, does: Does, options: &'static [(&'static str, Says)]) -> Target {
-    Target { name, does, tracks: false, options, note: "" }
+    Target { name, does, tracks: false, options, note: "", limits: "" }
 }
 
 const fn quiet(name: &'static str, note: &'static str) -> Target {
@@ -134,7 +136,7 @@ const RANDOM: (&str, Says) = ("--random", Says::Random);
 const FULLY: (&str, Says) = ("--random-fully", Says::Random);
 // Which address of a pool a client gets stays the network's choice.
 const PERSISTENT: (&str, Says) = ("--persistent", Says::Nothing);
-const SHIFTS: &str = "a base port behind `/` and names are not understood";
+const SHIFTS: &str = "a base port behind `/`, names of hosts and ports";
 
 /// Every target. One that is not here counts as one that may do anything.
 pub(super) const TARGETS: &[Target] = &[
@@ -149,7 +151,7 @@ pub(super) const TARGETS: &[Target] = &[
     tracking(quiet("CONNSECMARK", "")),
     target("CT", Does::Other(Effect::Untracks), &[]),
     tracking(Target {
-        note: SHIFTS,
+        limits: SHIFTS,
         ..target("DNAT", Does::Translate, &[("--to-destination", Says::Ends), RANDOM, FULLY, PERSISTENT])
     }),
     havoc("DNPT", "maps prefixes without connections"),
@@ -196,7 +198,7 @@ pub(super) const TARGETS: &[Target] = &[
     target("NOTRACK", Does::Other(Effect::Untracks), &[]),
     quiet("RATEEST", ""),
     tracking(Target {
-        note: SHIFTS,
+        limits: SHIFTS,
         ..target("REDIRECT", Does::Translate, &[("--to-ports", Says::Ports), RANDOM, FULLY])
     }),
     Target {
@@ -205,7 +207,7 @@ pub(super) const TARGETS: &[Target] = &[
     },
     quiet("SECMARK", ""),
     Target {
-        note: "goes on; the sets that it changes are not understood",
+        note: "goes on; what asks for a set that it changes is not understood",
         ..target(
             "SET",
             Does::Set,
@@ -222,7 +224,7 @@ pub(super) const TARGETS: &[Target] = &[
         )
     },
     tracking(Target {
-        note: SHIFTS,
+        limits: SHIFTS,
         ..target("SNAT", Does::Translate, &[("--to-source", Says::Ends), RANDOM, FULLY, PERSISTENT])
     }),
     havoc("SNPT", "maps prefixes without connections"),
