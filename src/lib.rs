@@ -16,6 +16,7 @@
 //! | [`input`] | one reader for each format |
 //! | [`replay`] | the second interpreter: one concrete packet, by the book; shares nothing with `set` and `engine` |
 //! | [`verdict`] | claim to question, answer to verdict; every counterexample replayed |
+//! | [`reproduce`] | a counterexample as a script that makes it happen on a kernel |
 //! | [`report`] | one writer for each format |
 //!
 //! # Two readings
@@ -51,6 +52,7 @@ pub mod input;
 pub mod model;
 pub mod replay;
 pub mod report;
+pub mod reproduce;
 #[doc(hidden)]
 pub mod set;
 pub mod source;

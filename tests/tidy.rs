@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("input", &["claim", "model", "header", "source", "diag"]),
     ("replay", &["claim", "model", "header", "source"]),
     ("verdict", &["engine", "replay", "claim", "model", "header", "source"]),
+    ("reproduce", &["verdict", "model", "wire", "header", "source"]),
     ("report", &["verdict", "claim", "model", "wire", "header", "source", "diag"]),
     ("audit", &["report", "verdict", "replay", "input", "claim", "model", "header", "source", "diag"]),
 ];

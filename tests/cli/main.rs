@@ -1,9 +1,11 @@
 //! The real binary, in an environment of our own: exit codes, streams, formats, colours, help.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod days;
 mod hostile;
 mod inputs;
+mod reproduce;
 mod terminal;
 mod trace;
 
@@ -74,7 +76,7 @@ fn errors_in(json: &str) -> usize {
 #[test]
 fn help_is_what_was_reviewed() {
     let mut text = String::new();
-    for command in ["", "check", "trace", "list", "resolve", "fmt", "schema", "explain"] {
+    for command in ["", "check", "trace", "reproduce", "list", "resolve", "fmt", "schema", "explain"] {
         let mut arguments: Vec<&str> = Some(command).filter(|c| !c.is_empty()).into_iter().collect();
         arguments.push("--help");
         let output = run(&arguments);
