@@ -328,6 +328,8 @@ pub struct Node {
     pub output: Vec<Hook>,
     /// What it makes of addresses and ports.
     pub translating: Translating,
+    /// Where the sets stand that its own rules name (`ipset`).
+    pub sets: Option<Span>,
     /// Whether it honours IP source routing.
     pub source_routing: Fact,
     /// Whether it forwards multicast.

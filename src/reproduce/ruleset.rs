@@ -40,6 +40,11 @@ pub(super) fn rules(network: &Network, sources: &SourceMap, node: NodeId) -> Res
         }
         table(&mut text, Device { network, node }, number, base)?;
     }
+    // Rules can only name sets that are there.
+    if let Some(sets) = network.node(node).sets.filter(|_| !loaded.is_empty()) {
+        let own = sources.get(sets.source).text.to_string();
+        loaded.insert(0, Rules { program: "ipset restore", text: own });
+    }
     if !text.is_empty() {
         loaded.push(Rules { program: "nft -f -", text });
     }

@@ -50,8 +50,13 @@ fn what_is_shipped_as_a_counterexample_happens_on_the_kernel() {
     if !can_reproduce() {
         return;
     }
-    let shipped =
-        ["topologies", "examples/first", "tests/corpus/translation", "tests/corpus/translation-dumped"];
+    let shipped = [
+        "topologies",
+        "examples/first",
+        "tests/corpus/ipset",
+        "tests/corpus/translation",
+        "tests/corpus/translation-dumped",
+    ];
     let topologies = Mutex::new(shipped.iter().flat_map(|folder| folders(folder)).collect::<Vec<_>>());
     let reproduced = Mutex::new(0);
     let work = || {

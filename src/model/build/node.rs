@@ -112,6 +112,7 @@ fn make_node(work: &mut Work, spec: &mut NodeSpec) -> NodeId {
     node.labels = std::mem::take(&mut spec.labels);
     node.prerouting = std::mem::take(&mut spec.prerouting);
     node.translating = std::mem::take(&mut spec.translating);
+    node.sets = spec.dumped.sets;
     node.input = std::mem::take(&mut spec.input);
     node.forward = std::mem::take(&mut spec.forward);
     node.output = std::mem::take(&mut spec.output);

@@ -143,6 +143,8 @@ impl NodeSpec {
 /// Facts of a node that its own files show. `None` is silence.
 #[derive(Debug, Clone, Default)]
 pub struct DumpedFacts {
+    /// Where its sets stand.
+    pub sets: Option<Span>,
     /// Whether it forwards, by family (IPv4, IPv6).
     pub forwarding: [Option<Spanned<bool>>; 2],
     /// Whether it honours IP source routing.

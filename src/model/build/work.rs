@@ -103,6 +103,7 @@ impl Work {
             tables: Vec::new(),
             prerouting: Vec::new(),
             translating: crate::model::Translating::default(),
+            sets: None,
             input: Vec::new(),
             forward: Vec::new(),
             output: Vec::new(),

@@ -65,6 +65,8 @@ impl Lowering<'_> {
             }
             return;
         }
+        let sets = dump.ipset.read().and_then(|sets| sets.sets.first());
+        node.dumped.sets = sets.map(|set| set.span);
         let nft = self.nft_doubts(ipv6_runs);
         for doubt in &nft {
             self.doubt_packets(node, doubt, None, &EVERY_STAGE);
