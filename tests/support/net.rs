@@ -87,6 +87,7 @@ impl Net {
             output: Vec::new(),
             source_routing: Fact::No,
             multicast_forwarding: Fact::No,
+            sets: None,
             dynamic_routes: None,
             existence: Existence::Described,
         });

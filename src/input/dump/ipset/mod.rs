@@ -71,6 +71,11 @@ impl IpSet {
         self.len() == 0
     }
 
+    /// The family of the packets that it can match, if it is one.
+    pub fn family(&self) -> Option<Family> {
+        self.family
+    }
+
     fn dimensions(&self) -> &'static [Dimension] {
         self.kind.map_or(&[], |kind| kind.dimensions)
     }

@@ -166,7 +166,7 @@ const CASES: &[(&str, &str, &str, Option<bool>)] = &[
     ("all", "src", "10.9.0.6 1.1.1.1", YES),
     ("all", "src", "10.200.0.6 1.1.1.1", YES),
     ("all", "src", "10.1.0.6 1.1.1.1", NO),
-    // The other family is in no set of addresses.
+    // The other family is in no set of addresses. (Rules name such a set by way of a list only.)
     ("lan6", "src", "10.1.0.6 1.1.1.1", NO),
     ("lan6", "src", "2001:db8:1:e::1 2001:db8::1", YES),
     ("lan6", "src", "2001:db8:1:f::1 2001:db8::1", NO),

@@ -8,7 +8,7 @@ use super::rule::{Opening, Outcome, RuleReader, error};
 use super::target::{self, Effect, Says, Verdict};
 use super::{Side, Test};
 use crate::diag::{Code, Diagnostic};
-use crate::input::dump::ipset::{self, Asked};
+use crate::input::dump::ipset::{self, Asked, IpSet};
 use crate::source::{Span, Spanned};
 
 /// A match whose options are still being read.
@@ -99,8 +99,18 @@ fn read_sides(text: Spanned<&str>) -> Outcome<Vec<Side>> {
     }
 }
 
-/// That a set is there which a rule names; if nobody dumped the sets, it may be.
+/// That a set is there which a rule names, and of the family of the rules; if nobody dumped the sets, it may be.
 fn exists(reader: &RuleReader<'_, '_, '_>, name: Spanned<&str>) -> Outcome<()> {
+    let of_family = reader.context.sets.read().and_then(|sets| sets.set(name.value)).and_then(IpSet::family);
+    if let Some(family) = of_family.filter(|family| *family != reader.context.family) {
+        let message = format!(
+            "the set `{}` is of {family}, and these are rules of {}",
+            name.value, reader.context.family
+        );
+        return Err(
+            error(name.span, message).help("the program that loads the rules refuses it; dump both again")
+        );
+    }
     let Some(missing) = ipset::missing(reader.context.sets, name.value) else { return Ok(()) };
     let message = format!("the device has no set `{}`", name.value);
     let error = Diagnostic::error(Code::UnknownName, name.span, message).help(missing.help);
@@ -147,7 +157,8 @@ mod tests {
     use crate::source::SourceMap;
 
     const SETS: &str = "create a hash:ip\nadd a 10.0.0.1\ncreate p hash:ip,port\nadd p 10.0.0.1,tcp:80\n\
-        create n hash:net\nadd n 10.0.0.0/8\ncreate l list:set\nadd l p\n";
+        create n hash:net\nadd n 10.0.0.0/8\ncreate l list:set\nadd l p\n\
+        create six hash:net family inet6\n";
 
     fn read(rules: &str, known: bool) -> (Option<Ruleset>, Vec<String>) {
         let mut sources = SourceMap::default();
@@ -243,6 +254,10 @@ mod tests {
             ("-A INPUT -m set --match-set a src --match-set a dst", "5:35 a match with two sets"),
             ("-A INPUT --match-set a src", "5:10 `--match-set` belongs to `-m set`"),
             ("-A INPUT -j SET --add-set b src", "5:27 the device has no set `b`"),
+            (
+                "-A INPUT -m set --match-set six src",
+                "5:29 the set `six` is of IPv6, and these are rules of IPv4",
+            ),
             ("-A INPUT -m set --match-set a src,src,src,src,src,src,src", "5:31 more than 6 parts"),
         ];
         for (rule, expected) in cases {
