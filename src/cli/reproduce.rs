@@ -103,7 +103,10 @@ fn perform(plan: &Plan) -> Result<BTreeSet<(usize, String, String)>, Failure> {
             [] => "counterexamples happen on Linux only".to_owned(),
             missing => format!("these programs are not installed: {}", missing.join(", ")),
         };
-        return Err(cannot(message, "on Debian they are in util-linux, iproute2, nftables and iptables"));
+        return Err(cannot(
+            message,
+            "on Debian they are in util-linux, iproute2, nftables, iptables and ipset",
+        ));
     }
     let output = execute(&plan.script)
         .map_err(|error| cannot(format!("`unshare` did not start: {error}"), "it is part of util-linux"))?;
@@ -123,7 +126,8 @@ fn perform(plan: &Plan) -> Result<BTreeSet<(usize, String, String)>, Failure> {
 fn needed(plan: &Plan) -> Vec<&'static str> {
     let loaders = ["iptables-restore", "ip6tables-restore"];
     let loaders = loaders.into_iter().filter(|name| plan.script.contains(&format!(" {name}\n")));
-    PROGRAMS.iter().copied().chain(loaders).collect()
+    let sets = plan.script.contains(" ipset restore\n").then_some("ipset");
+    PROGRAMS.iter().copied().chain(loaders).chain(sets).collect()
 }
 
 /// Where programs are looked for: where the user does, and where they commonly are. Users often have no path to what root
