@@ -21,17 +21,17 @@
 
 mod addrtype;
 mod assemble;
-mod calls;
-mod condition;
+pub(super) mod calls;
+pub(super) mod condition;
 mod lines;
 mod lower;
 mod matches;
-mod names;
+pub(super) mod names;
 mod nat;
 mod rule;
-mod target;
+pub(super) mod target;
 mod token;
-mod values;
+pub(super) mod values;
 
 use super::Doubt;
 use crate::diag::Diagnostics;
@@ -43,8 +43,8 @@ use std::collections::BTreeMap;
 /// What one dump of rules compiles to.
 #[derive(Debug, Clone)]
 pub struct Ruleset {
-    /// The family that its hooks bind.
-    pub family: Family,
+    /// The family that its hooks bind; `None` is both.
+    pub family: Option<Family>,
     /// Which program holds the rules.
     pub backend: Backend,
     /// All chains of all tables; those of `filter` have their plain name, the others `TABLE/NAME`.
@@ -52,15 +52,17 @@ pub struct Ruleset {
     pub filter: Filter,
     /// What is not understood in the filter.
     pub unknowns: Vec<Unknown>,
-    /// Which chain (a position in the filter) binds at which stage, in the order of the walk.
-    pub hooks: Vec<(Stage, usize)>,
+    /// Which chain binds at which stage, in the order of the walk.
+    pub hooks: Vec<Bound<Stage>>,
     /// Which chain translates at which place.
-    pub translating: Vec<(Spot, usize)>,
+    pub translating: Vec<Bound<Spot>>,
     /// Rules that may rewrite, redirect or copy packets in a way that the model does not follow (NAT, TEE,
     /// NFQUEUE, …). The filter holds an unknown at the same place, so that nothing is certain on *must*.
     pub havoc: Vec<Doubt>,
     /// What the ledger should name: logs that may carry packets on.
     pub ledger: Vec<LedgerEntry>,
+    /// What keeps packets from the tracker, if something does.
+    pub(super) untracks: Option<UnknownId>,
     /// The unknowns that ask whether a connection is translated (`--ctstate DNAT`). They never hold on a
     /// device where nothing translates.
     pub(super) translation_tests: Vec<UnknownId>,
@@ -69,10 +71,51 @@ pub struct Ruleset {
     /// The unknown of the rules for later fragments, if there are such rules.
     pub(super) reassembly: Option<UnknownId>,
     /// The number of rules of each chain, by table and chain.
-    rules: BTreeMap<(String, String), usize>,
+    pub(super) rules: BTreeMap<(String, String), usize>,
+}
+
+/// A chain that binds somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound<P> {
+    /// Where.
+    pub at: P,
+    /// Its position in the filter.
+    pub chain: usize,
+    /// When, among all chains of the device that bind there.
+    pub rank: Rank,
+}
+
+/// The order in which a packet meets chains that bind at one place: by hook, then by priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank(pub Turn, pub i64);
+
+impl Rank {
+    /// In front of all others.
+    pub const FIRST: Rank = Rank(Turn::Early, i64::MIN);
+}
+
+/// The hooks that the model has one place for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+    /// Before routing.
+    Early,
+    /// The hook of the place itself.
+    Own,
+    /// Behind routing.
+    Late,
 }
 
 impl Ruleset {
+    /// Whether it may translate packets.
+    pub(super) fn may_translate(&self) -> bool {
+        !self.havoc.is_empty() || !self.translating.is_empty()
+    }
+
+    /// Whether the dump has a table of this name.
+    pub(super) fn has_table(&self, table: &str) -> bool {
+        self.rules.keys().any(|(name, _)| name == table)
+    }
+
     /// How many rules a chain has, if it is in the dump.
     pub fn rules_in(&self, table: &str, chain: &str) -> Option<usize> {
         self.rules.get(&(table.to_owned(), chain.to_owned())).copied()

@@ -60,7 +60,7 @@ const PROTOCOLS: &[(u8, &[&str])] = &[
 ];
 
 /// The number of a protocol, by number or name.
-pub(super) fn protocol(word: &str) -> Option<u8> {
+pub(in crate::input::dump) fn protocol(word: &str) -> Option<u8> {
     let named =
         || PROTOCOLS.iter().find(|(_, names)| names.iter().any(|name| word.eq_ignore_ascii_case(name)));
     word.parse().ok().or_else(|| named().map(|(number, _)| *number))

@@ -41,7 +41,7 @@ pub(super) enum Verdict {
 
 /// What a target that is not understood may do to packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(in crate::input::dump) enum Effect {
     /// It sets a mark, a counter, a set, or a header field that the model does not have, and goes on. Whatever
     /// could read that (`-m mark`, `-m set`, `-m ttl`, a rule of `ip rule` with `fwmark`) is not understood
     /// itself, so that nothing is lost.
