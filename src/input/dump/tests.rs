@@ -1,8 +1,7 @@
 //! What `ip`, `sysctl` and `nft` print, as they are read.
 
 use super::{
-    AddressDump, DumpedAction, LinkKind, NftDump, RouteDump, RpFilter, RuleAction, RuleDump, Setting,
-    SysctlDump,
+    AddressDump, DumpedAction, LinkKind, RouteDump, RpFilter, RuleAction, RuleDump, Setting, SysctlDump,
 };
 use super::{addr, nft, route, rule, sysctl};
 use crate::diag::Diagnostics;

@@ -141,15 +141,15 @@ impl Lowering<'_> {
         let hook = |chain| Hook { filter, chain, family: ruleset.family };
         bindings.opens |= !ruleset.translating.is_empty();
         bindings.filters.extend(ruleset.hooks.iter().map(|one| (one.rank, one.at, hook(one.chain))));
-        bindings.translating.extend(ruleset.translating.iter().map(|one| (one.rank, one.at, hook(one.chain))));
+        bindings
+            .translating
+            .extend(ruleset.translating.iter().map(|one| (one.rank, one.at, hook(one.chain))));
     }
 
     /// What nftables does beside the tables of iptables.
     fn nft(&self, ipv6_runs: bool) -> Compiled {
         match &self.dump.nftables {
-            Given::Read(nft) => {
-                nft.compile(self.dump.iptables.read(), self.dump.ip6tables.read(), ipv6_runs)
-            }
+            Given::Read(nft) => nft.compile(self.dump.iptables.read(), self.dump.ip6tables.read(), ipv6_runs),
             Given::Empty(_) => Compiled::default(),
             Given::Absent => {
                 let settle = "`nftables:` in `config`, with the dump of `nft -j list ruleset`, or `none`";

@@ -47,13 +47,7 @@ impl Asked {
 }
 
 /// The test that an address is of one of the types.
-pub(super) fn test(
-    side: Side,
-    limited: bool,
-    types: &Ranges,
-    span: Span,
-    scope: &mut Scope<'_>,
-) -> Match {
+pub(super) fn test(side: Side, limited: bool, types: &Ranges, span: Span, scope: &mut Scope<'_>) -> Match {
     let asked = Asked { side, limited, span };
     // `!=` holds for types that do not exist, too: it is read as the negation of the rest.
     if has(types, last(32)) {
@@ -79,11 +73,19 @@ fn v4(asked: Asked, types: &Ranges, scope: &mut Scope<'_>) -> Match {
         vec![
             asked.between(Ipv4Addr::UNSPECIFIED, Ipv4Addr::new(0, 255, 255, 255)),
             asked.between(Ipv4Addr::BROADCAST, Ipv4Addr::BROADCAST),
-            if limited { scope.unknown_match(span) } else { asked.plain(scope.type_test(TypeTest::Broadcast, side, span)) },
+            if limited {
+                scope.unknown_match(span)
+            } else {
+                asked.plain(scope.type_test(TypeTest::Broadcast, side, span))
+            },
         ]
     };
     let anycast = |scope: &mut Scope<'_>| {
-        if limited { scope.unknown_match(span) } else { asked.plain(scope.type_test(TypeTest::Anycast, side, span)) }
+        if limited {
+            scope.unknown_match(span)
+        } else {
+            asked.plain(scope.type_test(TypeTest::Anycast, side, span))
+        }
     };
     let loopback = || asked.between(Ipv4Addr::new(127, 0, 0, 0), Ipv4Addr::new(127, 255, 255, 255));
     // The kernel looks for own addresses of the interface only, so that another's is no local one there.

@@ -20,9 +20,10 @@ const MASKED_RANGES_MAX: usize = 512;
 /// Offsets of fragments, without the flags beside them.
 const OFFSET_MASK: u128 = 0x1fff;
 
-/// Reads a match.
+/// Reads a match behind conditions of the same rule.
 pub(super) fn read<'j, 'a>(
     json: &'j Json<'a>,
+    before: &[Condition],
     sets: &Sets<'j, 'a>,
     scope: &mut Scope<'_>,
     reading: &mut Reading<'a, '_>,
@@ -37,7 +38,8 @@ pub(super) fn read<'j, 'a>(
     let left = field::left(left, scope, reading)?;
     let elements = set::elements(right, sets)?;
     let mut made = left.needs.clone();
-    let known = known(&made);
+    let mut known = known(before);
+    known.extend(self::known(&made));
     let held = if is_whole { holds(&left, op, &elements, (span, &known), scope)? } else { None };
     made.push(match held {
         Some(condition) => condition,
@@ -46,13 +48,17 @@ pub(super) fn read<'j, 'a>(
     Ok(made)
 }
 
-/// The tests that conditions hold for certain.
+/// What conditions say of the family and the protocol.
 pub(super) fn known(conditions: &[Condition]) -> Vec<Match> {
     let of = |condition: &Condition| match &condition.holds {
-        Holds::All(all) => all.clone(),
+        Holds::All(all) => all.iter().filter(|one| is_of_header(one)).cloned().collect(),
         Holds::Never | Holds::Fragment { .. } => Vec::new(),
     };
     conditions.iter().flat_map(of).collect()
+}
+
+fn is_of_header(one: &Match) -> bool {
+    matches!(one.test, Test::Protocol(_) | Test::Family(_))
 }
 
 /// The condition of a match that is understood.
@@ -131,7 +137,7 @@ fn of_box(
     let mut known = known.to_vec();
     for (field, values) in fields.iter().zip(one) {
         let more = test::of_field(*field, values, span, &known, scope)?;
-        known.extend_from_slice(&more);
+        known.extend(more.iter().filter(|one| is_of_header(one)).cloned());
         tests.extend(more);
     }
     Some(tests)

@@ -221,13 +221,7 @@ const HEADERS: &[(&str, u8)] = &[
     ("gre", proto::GRE),
 ];
 
-fn payload(
-    of: &str,
-    field: &str,
-    span: Span,
-    needs: &mut Vec<Condition>,
-    scope: &Scope<'_>,
-) -> Field {
+fn payload(of: &str, field: &str, span: Span, needs: &mut Vec<Condition>, scope: &Scope<'_>) -> Field {
     let family = match of {
         "ip" | "icmp" | "igmp" => Some(Family::V4),
         "ip6" | "icmpv6" => Some(Family::V6),

@@ -139,7 +139,8 @@ impl Lowering<'_> {
     fn nowhere(&mut self, position: usize, chain: &ParsedChain) {
         if self.acts[position] {
             let (family, table) = (&self.table.family, &self.table.name);
-            let what = format!("which packets the chain `{}` of the table `{family} {table}` stops", chain.name);
+            let what =
+                format!("which packets the chain `{}` of the table `{family} {table}` stops", chain.name);
             let settle = "take the chain out of the device's configuration, and dump it again";
             self.doubts.push(Doubt::about(what, chain.span).settled_by(settle));
         }
@@ -170,7 +171,8 @@ impl Lowering<'_> {
     }
 
     fn note_log(&mut self, span: Span) {
-        let text = "`log group` hands packets to a program of the device; where that sends them is not considered";
+        let text =
+            "`log group` hands packets to a program of the device; where that sends them is not considered";
         if self.ledger.is_empty() {
             self.ledger.push(LedgerEntry { text: text.to_owned(), span: Some(span) });
         }
@@ -206,8 +208,7 @@ impl Lowering<'_> {
             return *known;
         }
         let parsed = &self.table.chains[position];
-        let policy =
-            parsed.base.as_ref().map(|base| if base.drops { Action::Drop } else { Action::Accept });
+        let policy = parsed.base.as_ref().map(|base| if base.drops { Action::Drop } else { Action::Accept });
         let mut rules = Vec::with_capacity(parsed.rules.len());
         for (index, rule) in parsed.rules.iter().enumerate() {
             self.rule(rule, &(index + 1).to_string(), (view, policy), &mut rules);
@@ -225,13 +226,8 @@ impl Lowering<'_> {
         rules: &mut Vec<Rule>,
     ) {
         let before = rules.len();
-        let made = |matches, action| Rule {
-            name: name.to_owned(),
-            span: parsed.span,
-            matches,
-            action,
-            opens: true,
-        };
+        let made =
+            |matches, action| Rule { name: name.to_owned(), span: parsed.span, matches, action, opens: true };
         for step in &parsed.steps {
             let actions = self.actions(&step.verdict, view, policy);
             if actions == [Action::Continue] {

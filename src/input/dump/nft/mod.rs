@@ -246,8 +246,10 @@ impl NftDump {
                 out.note(table, "it is dormant: none of its chains is asked");
                 continue;
             }
-            let families = families_of(&table.family).iter().filter(|family| ipv6_runs || **family == Family::V4);
-            let whole = Whole { tracked: families.into_iter().all(|family| tracked[*family as usize]), translates };
+            let families =
+                families_of(&table.family).iter().filter(|family| ipv6_runs || **family == Family::V4);
+            let whole =
+                Whole { tracked: families.into_iter().all(|family| tracked[*family as usize]), translates };
             lower::compile(table, whole, &mut out);
         }
         out

@@ -58,7 +58,10 @@ pub(super) enum Verdict {
     /// It may accept, drop or go on, and no more.
     Unclear(UnknownId),
     /// Not understood: what it may do beyond that.
-    Unknown { id: UnknownId, effect: Effect },
+    Unknown {
+        id: UnknownId,
+        effect: Effect,
+    },
 }
 
 /// What rules may refer to.
@@ -113,7 +116,7 @@ impl<'j, 'a> RuleReader<'_, '_, 'j, 'a, '_, '_> {
         let span = json.span;
         match kind {
             "match" => {
-                let more = compare::read(inner, self.names.sets, self.scope, self.reading)?;
+                let more = compare::read(inner, &self.conditions, self.names.sets, self.scope, self.reading)?;
                 self.conditions.extend(more);
             }
             "counter" | "last" => {}
@@ -202,8 +205,13 @@ impl<'j, 'a> RuleReader<'_, '_, 'j, 'a, '_, '_> {
                     }
                     _ => None,
                 };
-                let Some(target) = target.and_then(|json| text_of(json).map(|t| Spanned::new(t, json.span))) else {
-                    return Err(Diagnostic::error(Code::Dump, span, format!("`{kind}` without its `target`")));
+                let Some(target) = target.and_then(|json| text_of(json).map(|t| Spanned::new(t, json.span)))
+                else {
+                    return Err(Diagnostic::error(
+                        Code::Dump,
+                        span,
+                        format!("`{kind}` without its `target`"),
+                    ));
                 };
                 let to = self.chain(target)?;
                 if kind == "jump" { Verdict::Jump(to) } else { Verdict::Goto(to) }
@@ -230,9 +238,8 @@ impl<'j, 'a> RuleReader<'_, '_, 'j, 'a, '_, '_> {
     /// With a group, the packet goes to a program of the device; else a line is written.
     fn log(&mut self, inner: &Json<'a>, span: Span) {
         let Value::Object(entries) = &inner.value else { return };
-        let known = |key: &str| {
-            matches!(key, "prefix" | "group" | "snaplen" | "queue-threshold" | "level" | "flags")
-        };
+        let known =
+            |key: &str| matches!(key, "prefix" | "group" | "snaplen" | "queue-threshold" | "level" | "flags");
         if !entries.iter().all(|(key, _)| known(&key.value)) {
             return self.not_understood(span, Effect::Havoc);
         }

@@ -291,7 +291,9 @@ fn read_rule<'j, 'a>(
     let statements = match fields.take("expr").map(|json| (&json.value, json.span)) {
         None => &[][..],
         Some((Value::Array(items), _)) => items,
-        Some((_, span)) => return Err(Diagnostic::error(Code::Dump, span, "expected an array of statements")),
+        Some((_, span)) => {
+            return Err(Diagnostic::error(Code::Dump, span, "expected an array of statements"));
+        }
     };
     fields.irrelevant(IDENTITY);
     fields.irrelevant("chain index");
@@ -321,7 +323,9 @@ fn calls(chains: &[ParsedChain]) -> Vec<Vec<(usize, Span)>> {
 /// Marks the sets that rules add to, or take from, when packets come.
 fn mark_changing(json: &Json<'_>, sets: &mut Sets<'_, '_>, depth: usize) {
     match &json.value {
-        Value::Array(items) if depth < 3 => items.iter().for_each(|item| mark_changing(item, sets, depth + 1)),
+        Value::Array(items) if depth < 3 => {
+            items.iter().for_each(|item| mark_changing(item, sets, depth + 1))
+        }
         Value::Object(entries) => {
             for (key, value) in entries {
                 match (key.value.as_ref(), &value.value) {

@@ -47,7 +47,8 @@ pub(super) fn of_field(
     let test = match field {
         Field::Address(side, family) => {
             let address = |number| address_from_number(family, number);
-            let range = |(low, high): &(u128, u128)| AddressRange { low: address(*low), high: address(*high) };
+            let range =
+                |(low, high): &(u128, u128)| AddressRange { low: address(*low), high: address(*high) };
             let made = ranges.iter().map(range).collect();
             match side {
                 Side::Source => Test::Source(made),
@@ -152,6 +153,10 @@ fn protocols(ranges: &Ranges, span: Span, known: &[Match], scope: &mut Scope<'_>
     let rest: Ranges = ranges::where_holds(8, |number| has(ranges, number) && !has(&walked, number));
     let doubtful = vec![plain(Test::Protocol(bytes(&walked))), scope.unknown_match(span)];
     let mut either = vec![all(doubtful, span)];
+    if scope.sees(Family::V4) {
+        let of_v4 = vec![plain(Test::Protocol(bytes(&walked))), plain(Test::Family(Family::V4))];
+        either.push(all(of_v4, span));
+    }
     if !rest.is_empty() {
         either.push(plain(Test::Protocol(bytes(&rest))));
     }

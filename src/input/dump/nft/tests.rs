@@ -3,10 +3,11 @@
 mod exact;
 mod places;
 mod refused;
+mod same;
 
 use super::{Compiled, NftDump, parse};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::header::{AddressRange, Family, proto};
+use crate::header::{AddressRange, proto};
 use crate::input::dump::iptables::Ruleset;
 use crate::model::{Action, Match, Rule, Service, Test};
 use crate::source::SourceMap;
@@ -27,7 +28,9 @@ fn dump_of(objects: &str) -> NftDump {
 }
 
 fn wrapped(objects: &str) -> String {
-    format!(r#"{{"nftables": [{{"metainfo": {{"version": "1.0.6", "json_schema_version": 1}}}}, {objects}]}}"#)
+    format!(
+        r#"{{"nftables": [{{"metainfo": {{"version": "1.0.6", "json_schema_version": 1}}}}, {objects}]}}"#
+    )
 }
 
 /// A table with one chain at a hook, with these rules and these objects in front of them.
@@ -49,7 +52,8 @@ fn table(family: &str, base: &str, objects: &str, rules: &[&str]) -> String {
 }
 
 const FORWARD: &str = r#""type": "filter", "hook": "forward", "prio": 0, "policy": "drop""#;
-const TRACKING: &str = r#"{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "new"}}, {"counter": null}"#;
+const TRACKING: &str =
+    r#"{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "new"}}, {"counter": null}"#;
 
 fn compiled(dump: &NftDump) -> Compiled {
     dump.compile(None, None, true)

@@ -87,9 +87,13 @@ pub(super) fn one(field: Field, json: &Json<'_>) -> Outcome<Values> {
     match only_entry(json) {
         Some(("prefix", inner)) => prefix(field, inner),
         Some(("range", inner)) => {
-            let Value::Array(ends) = &inner.value else { return Err(bad(inner, "expected the ends of a range")) };
+            let Value::Array(ends) = &inner.value else {
+                return Err(bad(inner, "expected the ends of a range"));
+            };
             let [low, high] = ends.as_slice() else { return Err(bad(inner, "a range has two ends")) };
-            let (Some(low), Some(high)) = (number(field, low)?, number(field, high)?) else { return Ok(None) };
+            let (Some(low), Some(high)) = (number(field, low)?, number(field, high)?) else {
+                return Ok(None);
+            };
             if low > high {
                 return Err(bad(inner, "the range ends before it begins"));
             }

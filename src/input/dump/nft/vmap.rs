@@ -105,12 +105,7 @@ fn take<'a>(
 }
 
 /// One step for each verdict, under the keys that lead to it.
-fn apply(
-    reader: &mut RuleReader<'_, '_, '_, '_, '_, '_>,
-    fields: &[Field],
-    groups: Groups,
-    span: Span,
-) {
+fn apply(reader: &mut RuleReader<'_, '_, '_, '_, '_, '_>, fields: &[Field], groups: Groups, span: Span) {
     let known = known(&reader.conditions);
     let has_rest = groups.values().any(|group| group.is_rest);
     let mut named: Vec<Box_> = Vec::new();
@@ -148,4 +143,3 @@ fn perhaps(reader: &mut RuleReader<'_, '_, '_, '_, '_, '_>, groups: Groups, span
     }
     reader.doubt(span);
 }
-
