@@ -31,16 +31,25 @@ fn of_nft(rule: &str, family: Family) -> Vec<String> {
     made
 }
 
+fn name(key: &str, op: &str, right: &str) -> String {
+    matching(&format!(r#"{{"meta": {{"key": "{key}"}}}}"#), op, right)
+}
+
+fn net(text: &str) -> String {
+    let (address, length) = text.split_once('/').unwrap();
+    format!(r#"{{"prefix": {{"addr": "{address}", "len": {length}}}}}"#)
+}
+
+fn tcp(field: &str, op: &str, right: &str) -> String {
+    payload("tcp", field, op, right)
+}
+
+fn state(op: &str, right: &str) -> String {
+    matching(r#"{"ct": {"key": "state"}}"#, op, right)
+}
+
 #[test]
 fn what_both_can_say_is_the_same() {
-    let name =
-        |key: &str, op: &str, right: &str| matching(&format!(r#"{{"meta": {{"key": "{key}"}}}}"#), op, right);
-    let net = |text: &str| {
-        let (address, length) = text.split_once('/').unwrap();
-        format!(r#"{{"prefix": {{"addr": "{address}", "len": {length}}}}}"#)
-    };
-    let tcp = |field: &str, op: &str, right: &str| payload("tcp", field, op, right);
-    let state = |op: &str, right: &str| matching(r#"{"ct": {"key": "state"}}"#, op, right);
     let flags =
         r#"{"&": [{"payload": {"protocol": "tcp", "field": "flags"}}, ["fin", "syn", "rst", "ack"]]}"#;
     let fib = r#"{"fib": {"result": "type", "flags": ["daddr"]}}"#;
@@ -95,6 +104,10 @@ fn what_both_can_say_is_the_same() {
         let new: Vec<String> = matches.into_iter().chain([last]).collect();
         assert_eq!(of_iptables(old, Family::V4), of_nft(&new.join(", "), Family::V4), "{old}");
     }
+}
+
+#[test]
+fn what_both_can_say_of_ipv6_is_the_same() {
     let six = [
         ("-s fe80::/10 -j ACCEPT", payload("ip6", "saddr", "==", &net("fe80::/10"))),
         (
