@@ -70,7 +70,7 @@ fn holds(
     scope: &mut Scope<'_>,
 ) -> Outcome<Condition> {
     let fields = left.fields.as_slice();
-    if fields.contains(&Field::Unclear) || matches!(elements, Elements::Changing) {
+    if fields.contains(&Field::Unclear) || matches!(elements, Elements::Changing(_)) {
         return Ok(None);
     }
     if let ([field], Elements::One(right)) = (fields, elements) {
@@ -87,7 +87,7 @@ fn holds(
     let listed = match elements {
         Elements::Listed(list) => *list,
         Elements::One(right) => std::slice::from_ref(*right),
-        Elements::Changing => return Ok(None),
+        Elements::Changing(_) => return Ok(None),
     };
     let Some(boxes) = set::boxes(fields, listed)? else { return Ok(None) };
     Ok(Some(of_boxes(fields, boxes, negated, (span, known), scope)))

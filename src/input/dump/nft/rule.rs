@@ -105,12 +105,11 @@ pub(super) fn read<'j, 'a>(
 impl<'j, 'a> RuleReader<'_, '_, 'j, 'a, '_, '_> {
     fn statement(&mut self, json: &'j Json<'a>) -> Outcome<()> {
         let Some((kind, inner)) = only_entry(json) else {
-            if text_of(json).is_some() {
-                // Some versions print a statement without arguments as its name.
+            if matches!(json.value, Value::Object(_) | Value::String(_)) {
                 self.not_understood(json.span, Effect::Havoc);
                 return Ok(());
             }
-            let message = "expected a statement: an object with one key";
+            let message = format!("expected a statement, found {}", json.value.kind());
             return Err(Diagnostic::error(Code::Dump, json.span, message));
         };
         let span = json.span;

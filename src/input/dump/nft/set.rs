@@ -27,8 +27,8 @@ pub(super) type Sets<'j, 'a> = BTreeMap<&'j str, Named<'j, 'a>>;
 pub(super) enum Elements<'j, 'a> {
     /// They are written there, or those of a named set.
     Listed(&'j [Json<'a>]),
-    /// Those of a named set that may change.
-    Changing,
+    /// Those that a named set had when it was dumped; it may change.
+    Changing(&'j [Json<'a>]),
     /// It is one value.
     One(&'j Json<'a>),
 }
@@ -40,7 +40,7 @@ pub(super) fn elements<'j, 'a>(
 ) -> Result<Elements<'j, 'a>, Diagnostic> {
     if let Some(name) = text_of(json).and_then(|text| text.strip_prefix('@')) {
         return match sets.get(name) {
-            Some(set) if set.changes => Ok(Elements::Changing),
+            Some(set) if set.changes => Ok(Elements::Changing(set.elements)),
             Some(set) => Ok(Elements::Listed(set.elements)),
             None => Err(undeclared(name, json.span, sets)),
         };

@@ -156,8 +156,11 @@ pub(super) fn number(field: Field, json: &Json<'_>) -> Outcome<u128> {
     }
 }
 
-/// Several bits as one number.
+/// Several bits as one number. Of a field that holds no bits, a list would be something else.
 fn together(field: Field, parts: &[Json<'_>]) -> Outcome<u128> {
+    if !matches!(field, Field::Flags | Field::State | Field::Status | Field::Offset) {
+        return Ok(None);
+    }
     let mut all = 0;
     for part in parts {
         match number(field, part)? {

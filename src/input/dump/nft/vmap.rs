@@ -30,24 +30,40 @@ pub(super) fn read<'j, 'a>(
     let (key, data) = match &json.value {
         Value::Object(entries) => match entries.as_slice() {
             [(key, left), (data, right)] if key.value == "key" && data.value == "data" => (left, right),
-            _ => return Ok(unclear(reader, span)),
+            _ => {
+                unclear(reader, span);
+                return Ok(());
+            }
         },
-        _ => return Ok(unclear(reader, span)),
+        _ => {
+            unclear(reader, span);
+            return Ok(());
+        }
     };
     let left = field::left(key, reader.scope, reader.reading)?;
     let elements = set::elements(data, reader.names.sets)?;
     let unreadable = left.mask.is_some()
         || left.fields.iter().any(|one| matches!(one, Field::Unclear | Field::Status | Field::Offset));
     reader.conditions.extend(left.needs);
-    let Elements::Listed(list) = elements else { return Ok(unclear(reader, span)) };
+    let (list, changes) = match elements {
+        Elements::Listed(list) => (list, false),
+        Elements::Changing(list) => (list, true),
+        Elements::One(_) => {
+            unclear(reader, span);
+            return Ok(());
+        }
+    };
     let mut groups = Groups::new();
-    let mut understood = !unreadable;
+    let mut understood = !unreadable && !changes;
     for element in list {
         understood &= take(reader, element, if unreadable { &[] } else { &left.fields }, &mut groups)?;
     }
     match understood {
         true => apply(reader, &left.fields, groups, span),
         false => perhaps(reader, groups, span),
+    }
+    if changes {
+        unclear(reader, span);
     }
     Ok(())
 }

@@ -43,6 +43,7 @@ fn ports_need_their_protocol_even_if_negated() {
     assert!(rules("inet", "", &format!("{}{ACCEPT}", payload("udp", "dport", ">", "65535"))).is_empty());
     assert_eq!(port("sctp", "==", r#"{"set": [22, {"range": [80, 90]}, 91]}"#), "sctp dport=22,80-91");
     assert_eq!(port("tcp", "==", "\"ssh\""), "tcp ?");
+    assert_eq!(port("tcp", "==", "[22, 23]"), "tcp ?");
     // Whatever other protocols have at the place of a port.
     assert_eq!(port("th", "==", "53"), "(dport=53 | !(tcp,udp,dccp,sctp,udplite | !?))");
     let either = matching(r#"{"meta": {"key": "l4proto"}}"#, "==", r#"{"set": ["tcp", "udp"]}"#);
@@ -253,7 +254,7 @@ fn a_verdict_map_is_one_rule_for_each_verdict() {
     let rule = format!(r#"{{"vmap": {{"key": {port}, "data": "@m"}}}}"#);
     assert_eq!(rules("inet", named, &rule), ["tcp dport=22 accept"]);
     let changing = named.replace("\"handle\": 9", "\"handle\": 9, \"flags\": [\"dynamic\"]");
-    assert_eq!(rules("inet", &changing, &rule), ["tcp ?"]);
+    assert_eq!(rules("inet", &changing, &rule), ["tcp ? accept", "tcp ? ?"]);
 }
 
 #[test]

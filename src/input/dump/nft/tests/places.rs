@@ -130,9 +130,41 @@ fn translations_hang_where_their_chains_do() {
 }
 
 #[test]
+fn a_map_of_new_addresses_is_one_rule_for_each_element() {
+    let port = r#"{"payload": {"protocol": "tcp", "field": "dport"}}"#;
+    let nat = |family: &str, addr: &str, more: &str| {
+        let rule = format!(r#"{{"dnat": {{{family}"addr": {{"map": {addr}}}{more}}}}}"#);
+        shown(&only(&dump_of(&table("ip", &base("nat", "prerouting", -100), "", &[&rule]))), "c")
+    };
+    let data = r#"{"set": [[80, "10.0.0.1"], [{"range": [443, 444]}, "10.0.0.2"]]}"#;
+    let to =
+        |low: &str, high: &str| format!("Destination to Range(AddressRange {{ low: {low}, high: {high} }})");
+    let made = nat("", &format!(r#"{{"key": {port}, "data": {data}}}"#), "");
+    let (one, two) = (to("10.0.0.1", "10.0.0.1"), to("10.0.0.2", "10.0.0.2"));
+    assert_eq!(
+        made,
+        [
+            format!("tcp dport=80 {one} ports None random false"),
+            format!("tcp dport=443-444 {two} ports None random false"),
+        ]
+    );
+    let data = r#"{"set": [[80, {"concat": ["10.0.0.1", 8080]}]]}"#;
+    let made = nat(r#""family": "ip", "#, &format!(r#"{{"key": {port}, "data": {data}}}"#), "");
+    assert_eq!(made, [format!("tcp dport=80 {one} ports Some((8080, 8080)) random false")]);
+    let key = r#"{"payload": {"protocol": "ip", "field": "daddr"}}"#;
+    let data = r#"{"set": [[{"prefix": {"addr": "10.1.0.0", "len": 24}}, {"prefix": {"addr": "10.2.0.0", "len": 24}}]]}"#;
+    let flags = r#", "flags": "netmap", "type_flags": "prefix""#;
+    assert_eq!(
+        nat("", &format!(r#"{{"key": {key}, "data": {data}}}"#), flags),
+        ["dst=10.1.0.0-10.1.0.255 Destination to Prefix(10.2.0.0/24) ports None random false"]
+    );
+}
+
+#[test]
 fn a_translation_that_is_not_understood_is_havoc() {
     for rule in [
-        r#"{"dnat": {"addr": {"map": {"key": {"payload": {"protocol": "tcp", "field": "dport"}}, "data": "@x"}}}}"#,
+        r#"{"dnat": {"addr": {"map": {"key": {"meta": {"key": "mark"}}, "data": {"set": [[1, "10.0.0.1"]]}}}}}"#,
+        r#"{"dnat": {"addr": {"jhash": {"mod": 2}}}}"#,
         r#"{"dnat": {"addr": "10.0.0.1", "newer": true}}"#,
         r#"{"dnat": {"addr": "10.0.0.1", "flags": "sometimes"}}"#,
         r#"{"dnat": {"addr": "www.example.org"}}"#,
