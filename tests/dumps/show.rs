@@ -43,8 +43,7 @@ pub(crate) fn normal(ruleset: &Ruleset) -> String {
     let filter = &ruleset.filter;
     let silent =
         vec![Unknown { what: "?".to_owned(), span: None, settle: String::new() }; ruleset.unknowns.len()];
-    let hooks =
-        ruleset.hooks.iter().map(|hook| format!("{:?}: {}", hook.at, filter.chains[hook.chain].name));
+    let hooks = ruleset.hooks.iter().map(|hook| format!("{:?}: {}", hook.at, filter.chains[hook.chain].name));
     let mut parts: Vec<String> = hooks.collect();
     for chain in &filter.chains {
         let policy = chain.policy.map(|action| word(action, filter, &silent));

@@ -67,7 +67,7 @@ pub struct Ruleset {
     /// device where nothing translates.
     pub(super) translation_tests: Vec<UnknownId>,
     /// The unknowns that ask for a type of address that only the routes of the device tell, in order.
-    pub(super) type_tests: BTreeMap<UnknownId, (TypeTest, Side)>,
+    pub(super) type_tests: BTreeMap<UnknownId, (TypeTest, Side, Family)>,
     /// The unknown of the rules for later fragments, if there are such rules.
     pub(super) reassembly: Option<UnknownId>,
     /// The number of rules of each chain, by table and chain.
@@ -135,7 +135,7 @@ pub enum Spot {
     Postrouting,
 }
 
-/// A type of address that the `local` table of the device knows (`-m addrtype`, IPv4), beside those that have
+/// A type of address that the `local` table of the device knows (`-m addrtype`, `fib … type`), beside those that have
 /// it everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TypeTest {
@@ -181,7 +181,7 @@ struct Context<'s> {
     family: Family,
     unknowns: Vec<Unknown>,
     translation_tests: Vec<UnknownId>,
-    type_tests: BTreeMap<UnknownId, (TypeTest, Side)>,
+    type_tests: BTreeMap<UnknownId, (TypeTest, Side, Family)>,
     /// Whether some rule makes the device track connections.
     tracks: bool,
     /// Whether it reassembles fragments, once a rule has needed to ask.
@@ -245,7 +245,7 @@ impl<'s> Context<'s> {
         let text = self.excerpt(span);
         let settle = "`routes:` in `config`, with the dump of `ip -j route show table all`";
         let id = self.unknown(format!("which addresses `{text}` means"), span, settle.to_owned());
-        self.type_tests.insert(id, (kind, side));
+        self.type_tests.insert(id, (kind, side, self.family));
         Test::Unknown(id)
     }
 

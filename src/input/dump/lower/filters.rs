@@ -4,7 +4,7 @@ use super::{EVERY_STAGE, Lowering, bind};
 use crate::header::{AddressRange, Family};
 use crate::input::dump::iptables::{Rank, Ruleset, Side, Spot, TypeTest};
 use crate::input::dump::nft::Compiled;
-use crate::input::dump::{DeviceDump, Doubt, DumpedAction, Given, LinkKind, RouteDump, Setting, SysctlDump};
+use crate::input::dump::{DeviceDump, Doubt, DumpedAction, Given, LinkKind, Setting, SysctlDump};
 use crate::model::build::{NetworkBuilder, NodeSpec};
 use crate::model::filter::name_fits;
 use crate::model::{Action, Filter, Hook, Match, Stage, State, Test, Unknown, UnknownId};
@@ -127,7 +127,7 @@ impl Lowering<'_> {
         let mut renumber = Renumber {
             ruleset,
             vrfs: &vrfs,
-            routes: dump.routes.read(),
+            dump,
             whole,
             helpers: if let Setting::On(span) = helpers { Some(span) } else { None },
             builder: self.builder,
@@ -205,7 +205,7 @@ struct Whole {
 struct Renumber<'a> {
     ruleset: &'a Ruleset,
     vrfs: &'a Vrfs,
-    routes: Option<&'a RouteDump>,
+    dump: &'a DeviceDump,
     whole: Whole,
     /// Where it says that connection tracking helpers attach themselves.
     helpers: Option<Span>,
@@ -330,17 +330,16 @@ impl Renumber<'_> {
 
     /// A test for a type of address, if the routes of the device settle it.
     fn typed(&self, id: UnknownId) -> Option<Test> {
-        let (kind, side) = self.ruleset.type_tests.get(&id)?;
+        let (kind, side, family) = self.ruleset.type_tests.get(&id)?;
         let wanted = match kind {
             TypeTest::Broadcast => DumpedAction::Broadcast,
             TypeTest::Anycast => DumpedAction::Anycast,
         };
-        let family = self.ruleset.family.unwrap_or(Family::V4);
-        let routes = &self.routes?.routes;
-        let local = routes.iter().filter(|route| route.table == "local" && route.family() == family);
+        let routes = self.dump.routes_of(*family);
+        let local: Vec<_> = routes.filter(|route| route.table == "local").collect();
         // A dump that shows nothing of the table `local` says nothing about it.
-        local.clone().next()?;
-        let of_type = local.filter(|route| route.action == wanted);
+        local.first()?;
+        let of_type = local.iter().filter(|route| route.action == wanted);
         let addresses = of_type.map(|route| AddressRange::prefix(route.prefix)).collect();
         Some(match side {
             Side::Source => Test::Source(addresses),

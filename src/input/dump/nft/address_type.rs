@@ -76,7 +76,7 @@ fn v4(asked: Asked, types: &Ranges, scope: &mut Scope<'_>) -> Match {
             if limited {
                 scope.unknown_match(span)
             } else {
-                asked.plain(scope.type_test(TypeTest::Broadcast, side, span))
+                asked.plain(scope.type_test(TypeTest::Broadcast, side, Family::V4, span))
             },
         ]
     };
@@ -84,7 +84,7 @@ fn v4(asked: Asked, types: &Ranges, scope: &mut Scope<'_>) -> Match {
         if limited {
             scope.unknown_match(span)
         } else {
-            asked.plain(scope.type_test(TypeTest::Anycast, side, span))
+            asked.plain(scope.type_test(TypeTest::Anycast, side, Family::V4, span))
         }
     };
     let loopback = || asked.between(Ipv4Addr::new(127, 0, 0, 0), Ipv4Addr::new(127, 255, 255, 255));
@@ -119,11 +119,15 @@ fn any_plain(each: Vec<Match>, span: Span) -> Match {
     Match { test: Test::Any(each), negated: false, span }
 }
 
-/// Of IPv6 only own addresses are told apart with certainty.
+/// Of IPv6 only own addresses are told apart with certainty. Those of routers that all of them share (RFC 4291, 2.6.1) are
+/// `anycast`.
 fn v6(asked: Asked, types: &Ranges, scope: &mut Scope<'_>) -> Match {
+    let Asked { side, limited, span } = asked;
     let only_local = types.as_slice() == [(LOCAL, LOCAL)];
-    if asked.limited || !only_local {
-        return scope.unknown_match(asked.span);
+    if limited || !only_local {
+        return scope.unknown_match(span);
     }
-    any(vec![asked.own(), asked.between(Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST)], asked.span)
+    let shared = asked.plain(scope.type_test(TypeTest::Anycast, side, Family::V6, span));
+    let own = all(vec![asked.own(), Match { negated: true, ..shared }], span);
+    any(vec![own, asked.between(Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST)], span)
 }

@@ -21,7 +21,7 @@ pub(super) struct Unknowns {
     /// Those that ask whether the connection is translated.
     pub(super) translation_tests: Vec<UnknownId>,
     /// Those that ask for a type of address that the routes of the device tell.
-    pub(super) type_tests: BTreeMap<UnknownId, (TypeTest, Side)>,
+    pub(super) type_tests: BTreeMap<UnknownId, (TypeTest, Side, Family)>,
 }
 
 impl Unknowns {
@@ -99,12 +99,16 @@ impl<'s> Scope<'s> {
         Test::Unknown(id)
     }
 
-    /// A test that asks whether an address has a type, of IPv4.
-    pub(super) fn type_test(&mut self, kind: TypeTest, side: Side, span: Span) -> Test {
+    /// A test that asks whether an address of a family has a type.
+    pub(super) fn type_test(&mut self, kind: TypeTest, side: Side, family: Family, span: Span) -> Test {
         let text = self.excerpt(span);
-        let settle = "`routes:` in `config`, with the dump of `ip -j route show table all`".to_owned();
+        let (key, command) = match family {
+            Family::V4 => ("routes", "ip -j route show table all"),
+            Family::V6 => ("routes6", "ip -6 -j route show table all"),
+        };
+        let settle = format!("`{key}:` in `config`, with the dump of `{command}`");
         let id = self.unknowns.add(format!("which addresses `{text}` means"), span, settle);
-        self.unknowns.type_tests.insert(id, (kind, side));
+        self.unknowns.type_tests.insert(id, (kind, side, family));
         Test::Unknown(id)
     }
 

@@ -147,10 +147,10 @@ fn types_of_addresses_are_asked_of_routing() {
     let local = "(dst=own | dst=127.0.0.0-127.255.255.255)";
     assert_eq!(fib("ip", "\"daddr\"", "==", "\"local\""), local);
     assert_eq!(fib("ip", "\"daddr\"", "!=", "\"local\""), format!("!{local}"));
-    assert_eq!(fib("ip6", "\"saddr\"", "==", "\"local\""), "(src=own | src=::1)");
+    assert_eq!(fib("ip6", "\"saddr\"", "==", "\"local\""), "(!(!src=own | ?) | src=::1)");
     assert_eq!(
         fib("inet", "\"daddr\"", "==", "\"local\""),
-        format!("(!(!IPv4 | !{local}) | !(!IPv6 | !(dst=own | dst=::1)))")
+        format!("(!(!IPv4 | !{local}) | !(!IPv6 | !(!(!dst=own | ?) | dst=::1)))")
     );
     assert_eq!(
         fib("ip", "\"daddr\", \"iif\"", "==", r#"{"set": ["broadcast", "multicast"]}"#),
