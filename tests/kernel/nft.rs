@@ -10,7 +10,7 @@ use super::guard::isolated;
 use super::probes::Asker;
 use super::spec::{Backend, NodeSpec, RouteAction, Spec};
 use isoaudit::engine::Compiled;
-use isoaudit::header::{Packet, proto, tcp_flags};
+use isoaudit::header::{Fragment, Packet, proto, tcp_flags};
 use isoaudit::input;
 use isoaudit::source::{Loader, SourceMap};
 use std::collections::BTreeMap;
@@ -194,9 +194,10 @@ fn described(spec: &Spec, bench: &Bench, name: &str) -> [Described; 2] {
     [open, made]
 }
 
-/// Whether the tracker takes a packet for the first of a connection, whatever came before.
+/// Whether the tracker takes a packet for the first of a connection, whatever came before. It waits for the rest of a fragment.
 fn opens_for_certain(packet: &Packet) -> bool {
     match packet.proto {
+        _ if packet.fragment != Fragment::Whole => false,
         proto::TCP => packet.flags == tcp_flags::SYN,
         proto::ICMP => packet.icmp_type == 8,
         proto::ICMPV6 => packet.icmp_type == 128,
