@@ -194,10 +194,9 @@ fn described(spec: &Spec, bench: &Bench, name: &str) -> [Described; 2] {
     [open, made]
 }
 
-/// Whether the tracker takes a packet for the first of a connection, whatever came before. It waits for the rest of a fragment.
+/// Whether the tracker takes a packet for the first of a connection, whatever came before.
 fn opens_for_certain(packet: &Packet) -> bool {
     match packet.proto {
-        _ if packet.fragment != Fragment::Whole => false,
         proto::TCP => packet.flags == tcp_flags::SYN,
         proto::ICMP => packet.icmp_type == 8,
         proto::ICMPV6 => packet.icmp_type == 128,
@@ -225,6 +224,11 @@ fn compare(spec: &Spec, (name, text, is_exact): Case, seed: u64) -> Result<[usiz
     let mut counts = [0, 0];
     for _ in 0..PACKETS {
         let probe: Probe = asker.single();
+        let is_whole = probe.packet.fragment == Fragment::Whole;
+        if text.contains("type nat") && !is_whole {
+            // The kernel writes the new header of a fragment into the copy that the tap of an earlier line holds.
+            continue;
+        }
         let walked = walked(spec, &described, std::slice::from_ref(&probe)).remove(0);
         let mut seen = observe(&mut bench, &probe);
         if beside_interpreter(&probe, &seen, &walked).is_err() {
@@ -239,7 +243,7 @@ fn compare(spec: &Spec, (name, text, is_exact): Case, seed: u64) -> Result<[usiz
         beside_interpreter(&probe, &seen, &walked).map_err(|what| format!("{name}: {what}"))?;
         let is_certain = |walked: &Walked| walked.must == [walked.may.clone()];
         let certain = is_certain(&walked);
-        if is_exact && !certain && (!text.contains("ct ") || opens_for_certain(&probe.packet)) {
+        if is_exact && is_whole && !certain && (!text.contains("ct ") || opens_for_certain(&probe.packet)) {
             // Broadcasts, and fragments to the router itself, are not certain without any ruleset either.
             let without = self::walked(spec, &open, std::slice::from_ref(&probe)).remove(0);
             if is_certain(&without) {
