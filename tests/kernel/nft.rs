@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-const PACKETS: usize = 120;
+const PACKETS: usize = 80;
 
 /// A router `r0` with three hosts, each on a line of its own: `h1` on line 0 with 10.1.0.2 and fd00:1::2, and so on.
 fn star() -> Spec {
@@ -175,6 +175,43 @@ const CASES: &[Case] = &[
         "untracked",
         "chain r { type filter hook prerouting priority raw; udp dport 53 notrack; } chain c { F ct state untracked accept; ct state new tcp dport 22 accept; }",
         false,
+    ),
+    (
+        "new addresses",
+        "chain d { type nat hook prerouting priority dstnat; dnat ip to tcp dport map { 80 : 10.2.0.2, 443 : 10.3.0.2 }; \
+      dnat ip to udp dport map { 53 : 10.3.0.2 . 1024, 22-23 : 10.2.0.2 . 8080 }; } \
+      chain c { F ct status dnat accept; ct state established accept; }",
+        false,
+    ),
+    (
+        "redirect",
+        "chain d { type nat hook prerouting priority -100; udp dport 53 redirect to :8080; tcp dport 80 redirect; } \
+      chain i { type filter hook input priority 0; policy drop; udp dport 8080 accept; ip daddr 10.1.0.1 tcp dport 80 accept; }",
+        false,
+    ),
+    (
+        "prefixes",
+        "chain s { type nat hook postrouting priority srcnat; oifname \"eth1\" ip saddr 10.1.0.0/24 snat ip prefix to 10.2.0.0/24; \
+      ip6 saddr fd00:3::/64 snat ip6 prefix to fd00:2::/64; } chain c { F iifname { \"eth0\", \"eth2\" } accept; }",
+        false,
+    ),
+    (
+        "behind the translation",
+        "chain s { type nat hook postrouting priority srcnat; oifname \"eth1\" masquerade; } \
+      chain p { type filter hook postrouting priority 300; ip saddr 10.2.0.1 udp dport 53 drop; oifname \"eth0\" drop; }",
+        false,
+    ),
+    (
+        "one priority",
+        "chain a { type filter hook forward priority 0; ip daddr 10.2.0.2 drop; } chain b { type filter hook forward priority 0; ip daddr 10.2.0.2 reject; }",
+        true,
+    ),
+    (
+        "chains of chains",
+        "chain three { udp dport vmap { 53 : continue, 80 : return, 22 : accept }; ip daddr 10.3.0.2 accept; } \
+      chain two { ip saddr 10.1.0.0/24 goto three; ip saddr 10.2.0.2 accept; } chain one { jump two; ip6 daddr fd00:2::2 drop; } \
+      chain c { F ct state invalid drop; jump one; ip6 saddr fd00:1::2 accept; meta l4proto udp accept; }",
+        true,
     ),
 ];
 
