@@ -115,6 +115,12 @@ pub fn parse(source: &Source, id: SourceId, diagnostics: &mut Diagnostics) -> Nf
             return dump;
         }
     };
+    if !matches!(json.value, Value::Object(_)) {
+        let message = format!("expected an object, found {}", json.value.kind());
+        let error = Diagnostic::error(Code::Dump, json.span, message);
+        reading.report(error.help("this should be the output of `nft -j list ruleset`"));
+        return dump;
+    }
     let Some(mut whole) = reading.fields(&json) else { return dump };
     let Some(list) = whole.take("nftables") else {
         let error = Diagnostic::error(Code::Dump, json.span, "no `nftables` in this dump");

@@ -11,7 +11,7 @@ use crate::input::dump::Doubt;
 use crate::input::dump::fields::{Fields, Reading};
 use crate::input::dump::iptables::calls::order_of_calls;
 use crate::input::dump::json::{Json, Value};
-use crate::source::{Source, Span};
+use crate::source::{Source, Span, Spanned};
 use std::collections::BTreeMap;
 
 /// A chain as it is read.
@@ -48,7 +48,8 @@ pub(super) struct Gathered<'j, 'a> {
     chains: Vec<ParsedChain>,
     positions: BTreeMap<String, (usize, bool)>,
     sets: Sets<'j, 'a>,
-    rules: Vec<(usize, &'j Json<'a>)>,
+    /// Each with the name of its chain.
+    rules: Vec<(Spanned<&'j str>, &'j Json<'a>)>,
     twin: Twin,
 }
 
@@ -119,15 +120,7 @@ impl<'j, 'a> Gathered<'j, 'a> {
             "rule" => {
                 let chain = fields.need("chain", "a rule", reading)?;
                 let chain = reading.text(chain)?;
-                let Some((position, _)) = self.positions.get(chain.value).copied() else {
-                    let message = format!("a rule of the chain `{}`, which is not declared", chain.value);
-                    let hint = suggest(chain.value, self.positions.keys().map(String::as_str));
-                    let error = Diagnostic::error(Code::UnknownName, chain.span, message);
-                    reading.report(error.maybe_help(hint));
-                    return None;
-                };
-                self.rules.push((position, object));
-                self.twin.rule(chain.value, object);
+                self.rules.push((chain, object));
                 Some(())
             }
             // Objects that rules refer to: what they do is said there.
@@ -231,9 +224,14 @@ impl<'j, 'a> Gathered<'j, 'a> {
         }
         let names = Names { sets: &self.sets, chains: &self.positions };
         let mut good = true;
-        for (position, object) in &self.rules {
-            match read_rule(object, &names, &mut scope, reading) {
-                Ok(rule) => self.chains[*position].rules.push(rule),
+        for (chain, object) in &self.rules {
+            let read = position_of(*chain, &self.positions)
+                .and_then(|position| Ok((position, read_rule(object, &names, &mut scope, reading)?)));
+            match read {
+                Ok((position, rule)) => {
+                    self.twin.rule(chain.value, object);
+                    self.chains[position].rules.push(rule);
+                }
                 Err(error) => {
                     reading.report(error);
                     good = false;
@@ -276,6 +274,18 @@ fn one_or_many<'j, 'a>(json: &'j Json<'a>) -> &'j [Json<'a>] {
         Value::Array(items) => items,
         _ => std::slice::from_ref(json),
     }
+}
+
+/// Where the chain of a rule stands; the dump may declare it behind the rule.
+fn position_of(
+    chain: Spanned<&str>,
+    positions: &BTreeMap<String, (usize, bool)>,
+) -> Result<usize, Diagnostic> {
+    positions.get(chain.value).map(|(position, _)| *position).ok_or_else(|| {
+        let message = format!("a rule of the chain `{}`, which is not declared", chain.value);
+        let hint = suggest(chain.value, positions.keys().map(String::as_str));
+        Diagnostic::error(Code::UnknownName, chain.span, message).maybe_help(hint)
+    })
 }
 
 fn read_rule<'j, 'a>(

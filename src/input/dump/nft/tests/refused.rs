@@ -1,6 +1,8 @@
 //! What cannot be a ruleset, and what is newer than this reader.
 
-use super::{FORWARD, compiled, dump_of, payload, read, table, wrapped};
+use super::{FORWARD, compiled, dump_of, matching, only, payload, read, table, wrapped};
+use crate::model::Test;
+use proptest::prelude::*;
 
 /// The errors of a dump, each with its place.
 fn errors(text: &str) -> Vec<String> {
@@ -96,4 +98,107 @@ fn a_newer_schema_and_newer_objects_are_doubts() {
     let chain = FORWARD.to_owned() + r#", "newer": true"#;
     let doubts = compiled(&dump_of(&table("inet", &chain, "", &[]))).doubts;
     assert!(doubts[0].what.contains("`newer`"));
+}
+
+#[test]
+fn a_hundred_thousand_rules_and_as_many_elements() {
+    let elements = (0..200_000_u32).map(|n| format!("\"{}\"", std::net::Ipv4Addr::from(0x0a00_0000 + 2 * n)));
+    let elements = elements.collect::<Vec<_>>().join(",");
+    let set = format!(
+        r#", {{"set": {{"family": "inet", "table": "t", "name": "s", "type": "ipv4_addr", "handle": 2, "elem": [{elements}]}}}}"#
+    );
+    let asks = payload("ip", "saddr", "==", "\"@s\"") + r#", {"accept": null}"#;
+    let rule = |n: u32| payload("tcp", "dport", "==", &(n % 65536).to_string()) + r#", {"accept": null}"#;
+    let rules: Vec<String> = (0..100_000).map(rule).chain([asks]).collect();
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    let ruleset = only(&dump_of(&table("inet", FORWARD, &set, &rules)));
+    let chain = ruleset.filter.chains.iter().find(|chain| chain.name == "c").unwrap();
+    let last = chain.rules.last().unwrap().matches.last().unwrap();
+    assert!(matches!(&last.test, Test::Source(ranges) if ranges.len() == 200_000));
+    assert!(chain.rules.len() > 100_000);
+}
+
+#[test]
+fn a_long_line_of_chains_is_refused() {
+    let mut objects = String::new();
+    for chain in 0..200 {
+        let of = r#""family": "inet", "table": "t""#;
+        objects += &format!(r#", {{"chain": {{{of}, "name": "x{chain}", "handle": 9}}}}"#);
+        let to = if chain == 199 { "other".to_owned() } else { format!("x{}", chain + 1) };
+        objects += &format!(
+            r#", {{"chain": {{{of}, "name": "y{chain}", "handle": 9}}}}, {{"rule": {{{of}, "chain": "x{chain}", "handle": 9,
+            "expr": [{{"jump": {{"target": "{to}"}}}}]}}}}"#
+        );
+    }
+    let found = errors(&wrapped(&table("inet", FORWARD, &objects, &[])));
+    assert!(found.len() == 1 && found[0].contains("more than 100 levels deep"), "{found:?}");
+}
+
+/// Texts near those of nft.
+fn near_nft() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec![
+        "null",
+        "true",
+        "7",
+        "-1",
+        "65536",
+        "\"*\"",
+        "\"@s\"",
+        "\"tcp\"",
+        "\"10.0.0.1\"",
+        "\"::1\"",
+        "\"eth*\"",
+        "\"established\"",
+        "\"saddr\"",
+        "\"ip\"",
+        "\"flags\"",
+        "\"state\"",
+        "\"iifname\"",
+        "\"type\"",
+        "\"other\"",
+        "{}",
+        "[]",
+    ]);
+    let key = prop::sample::select(vec![
+        "match", "op", "left", "right", "payload", "protocol", "field", "meta", "key", "ct", "fib", "result",
+        "flags", "set", "elem", "val", "concat", "prefix", "addr", "len", "range", "vmap", "data", "jump",
+        "target", "accept", "drop", "snat", "dnat", "map", "mangle", "value", "reject", "log", "group",
+        "limit", "xt", "&", "|", "timeout",
+    ]);
+    let inner = leaf.prop_map(str::to_owned);
+    inner.prop_recursive(6, 40, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec((key.clone(), inner), 0..4).prop_map(|pairs| {
+                let pairs: Vec<String> =
+                    pairs.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+                format!("{{{}}}", pairs.join(","))
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_rule_makes_it_panic(rule in near_nft(), left in near_nft(), right in near_nft(), key in near_nft()) {
+        let set = format!(
+            r#", {{"set": {{"family": "inet", "table": "t", "name": "s", "type": "ipv4_addr", "handle": 2, "elem": [{right}]}}}}"#
+        );
+        let known = [
+            payload("ip", "saddr", "==", &right),
+            payload("tcp", "flags", "in", &right),
+            matching(&left, "!=", &right),
+            format!(r#"{{"vmap": {{"key": {left}, "data": {{"set": [[{key}, {{"accept": null}}], {right}]}}}}}}"#),
+            format!(r#"{{"vmap": {{"key": {{"meta": {{"key": "iifname"}}}}, "data": {right}}}}}"#),
+            format!(r#"{{"dnat": {{"addr": {{"map": {{"key": {left}, "data": {{"set": [[{key}, {right}]]}}}}}}}}}}"#),
+            rule,
+        ];
+        for one in &known {
+            for hook in ["forward", "prerouting", "postrouting"] {
+                let base = FORWARD.replace("forward", hook);
+                let (dump, _, _) = read(&wrapped(&table("inet", &base, &set, &[one])));
+                compiled(&dump);
+            }
+        }
+    }
 }
