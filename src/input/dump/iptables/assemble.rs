@@ -215,7 +215,8 @@ impl<'c, 's> Assembly<'c, 's> {
         for (position, chain) in table.chains.iter().enumerate() {
             let spot = SPOTS.iter().find(|(name, _)| chain.drops.is_some() && *name == chain.name);
             if let Some((_, spot)) = spot.filter(|_| used.acts[position].is_some()) {
-                let rank = Rank(Turn::Own, 0);
+                let priority = if matches!(spot, Spot::Prerouting | Spot::Output) { -100 } else { 100 };
+                let rank = Rank(Turn::Own, priority);
                 self.translating.push(Bound { at: *spot, chain: offset + position, rank });
             }
         }
@@ -253,6 +254,9 @@ impl<'c, 's> Assembly<'c, 's> {
             .flat_map(|chain| every.map(|at| Bound { at, chain: *chain, rank: Rank::FIRST }))
             .collect();
         for (table, chain, stages, rank) in HOOKS {
+            // iptables-nft has a number of its own for `security`.
+            let is_other = *table == "security" && dump.backend == Backend::Nft;
+            let rank = if is_other { &Rank(rank.0, 150) } else { rank };
             if let Some(position) = self.binding.get(&((*table).to_owned(), (*chain).to_owned())) {
                 hooks.extend(stages.iter().map(|at| Bound { at: *at, chain: *position, rank: *rank }));
             }

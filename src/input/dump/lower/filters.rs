@@ -101,11 +101,14 @@ impl Lowering<'_> {
         let untracks = self.untracks(&rulesets);
         let mut bindings = Bindings::default();
         for ruleset in &rulesets {
-            let share = |one: &Ruleset| {
-                one.family.is_none() || ruleset.family.is_none() || one.family == ruleset.family
-            };
-            let translates = doubted || rulesets.iter().any(|one| share(one) && one.may_translate());
+            let translates = doubted || rulesets.iter().any(|one| share(one, ruleset) && one.may_translate());
             self.ruleset(node, ruleset, Whole { translates, tracks, untracks }, &mut bindings);
+        }
+        if let Some(span) = tie(&rulesets, &nft.rulesets) {
+            let what = "whether iptables or nftables is asked first how to translate";
+            let settle = "translations in one of the two, or at other priorities";
+            let doubt = Doubt::havoc(what, span).settled_by(settle);
+            self.doubt_packets(node, &doubt, None, &EVERY_STAGE);
         }
         bindings.bind(node);
     }
@@ -159,6 +162,25 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// Whether two rulesets see packets of one family.
+fn share(one: &Ruleset, other: &Ruleset) -> bool {
+    one.family.is_none() || other.family.is_none() || one.family == other.family
+}
+
+/// A table of iptables that translates where a table of nftables does at the same priority. Which was loaded last is asked
+/// first, and no dump tells.
+fn tie(all: &[&Ruleset], of_nft: &[Ruleset]) -> Option<Span> {
+    let is_of_nft = |one: &Ruleset| of_nft.iter().any(|other| std::ptr::eq(one, other));
+    let meets = |old: &Ruleset, new: &Ruleset| {
+        let at = |one: &Ruleset| one.translating.iter().map(|one| (one.at, one.rank)).collect::<Vec<_>>();
+        let new_at = at(new);
+        share(old, new) && at(old).iter().any(|place| new_at.contains(place))
+    };
+    let old = all.iter().filter(|one| !is_of_nft(one));
+    let mut tied = old.filter(|old| of_nft.iter().any(|new| meets(old, new)));
+    tied.next().map(|old| old.filter.span)
 }
 
 /// The chains of a device that bind, whatever dump they come from.
@@ -301,8 +323,11 @@ impl Renumber<'_> {
             Test::InName(pattern) | Test::OutName(pattern) if self.vrfs.blur(pattern) => {
                 one.test = Test::Unknown(self.blurred(&pattern.clone(), one.span));
             }
-            Test::State(_) if let Some(untracks) = self.whole.untracks => one.test = Test::Unknown(untracks),
-            Test::State(states) if states.contains(&State::Related) => {
+            Test::State(states) if self.whole.untracks.is_some() || states.contains(&State::Related) => {
+                if let Some(untracks) = self.whole.untracks {
+                    one.test = Test::Unknown(untracks);
+                    return Settled::Open;
+                }
                 if let Some(span) = self.helpers {
                     // A helper admits connections that no rule names, as related ones.
                     let what = "which further connections helpers admit".to_owned();

@@ -35,10 +35,10 @@ pub(super) fn read<'j, 'a>(
         return Ok(vec![scope.not_understood(span)]);
     };
     let is_whole = fields.left().next().is_none();
-    let left = field::left(left, scope, reading)?;
+    let mut known = known(before);
+    let left = field::left(left, &known, scope, reading)?;
     let elements = set::elements(right, sets)?;
     let mut made = left.needs.clone();
-    let mut known = known(before);
     known.extend(self::known(&made));
     let held = if is_whole { holds(&left, op, &elements, (span, &known), scope)? } else { None };
     made.push(match held {

@@ -76,9 +76,10 @@ pub(super) struct Left<'j, 'a> {
     pub(super) needs: Vec<Condition>,
 }
 
-/// Reads a left side.
+/// Reads a left side, behind what is known of the packet.
 pub(super) fn left<'j, 'a>(
     json: &'j Json<'a>,
+    known: &[Match],
     scope: &mut Scope<'_>,
     reading: &mut Reading<'a, '_>,
 ) -> Result<Left<'j, 'a>, Diagnostic> {
@@ -90,17 +91,17 @@ pub(super) fn left<'j, 'a>(
     match (kind, &inner.value) {
         ("concat", Value::Array(parts)) => {
             for part in parts {
-                let field = simple(part, &mut made.needs, scope, reading);
+                let field = simple(part, known, &mut made.needs, scope, reading);
                 made.fields.push(field);
             }
         }
         ("&", Value::Array(parts)) if parts.len() == 2 => {
-            let field = simple(&parts[0], &mut made.needs, scope, reading);
+            let field = simple(&parts[0], known, &mut made.needs, scope, reading);
             made.fields.push(field);
             made.mask = Some(&parts[1]);
         }
         _ => {
-            let field = simple(json, &mut made.needs, scope, reading);
+            let field = simple(json, known, &mut made.needs, scope, reading);
             made.fields.push(field);
         }
     }
@@ -128,13 +129,14 @@ pub(super) fn text_of<'j>(json: &'j Json<'_>) -> Option<&'j str> {
 
 fn simple<'a>(
     json: &Json<'a>,
+    known: &[Match],
     needs: &mut Vec<Condition>,
     scope: &mut Scope<'_>,
     reading: &mut Reading<'a, '_>,
 ) -> Field {
     let Some((kind, inner)) = only_entry(json) else { return Field::Unclear };
-    let known = matches!(kind, "payload" | "meta" | "ct" | "fib");
-    let Some(mut fields) = known.then(|| reading.fields(inner)).flatten() else {
+    let is_read = matches!(kind, "payload" | "meta" | "ct" | "fib");
+    let Some(mut fields) = is_read.then(|| reading.fields(inner)).flatten() else {
         if matches!(kind, "tcp option" | "sctp chunk" | "dccp option") {
             let number = if kind == "tcp option" { proto::TCP } else { proto::SCTP };
             if kind != "dccp option" {
@@ -146,7 +148,8 @@ fn simple<'a>(
     let field = match kind {
         "payload" => match (fields.take("protocol"), fields.take("field")) {
             (Some(of), Some(field)) => {
-                payload(text_of(of).unwrap_or(""), text_of(field).unwrap_or(""), json.span, needs, scope)
+                let names = (text_of(of).unwrap_or(""), text_of(field).unwrap_or(""));
+                payload(names, json.span, known, needs, scope)
             }
             // Raw bytes: `base`, `offset`, `len`.
             _ => return Field::Unclear,
@@ -177,11 +180,11 @@ fn simple<'a>(
                 Some(Value::String(flag)) => vec![flag.as_ref()],
                 _ => Vec::new(),
             };
-            let known = flags.iter().all(|flag| matches!(*flag, "saddr" | "daddr" | "iif" | "oif"));
+            let plain = flags.iter().all(|flag| matches!(*flag, "saddr" | "daddr" | "iif" | "oif"));
             let limited = flags.iter().any(|flag| matches!(*flag, "iif" | "oif"));
             match (result, flags.contains(&"saddr"), flags.contains(&"daddr")) {
-                (Some("type"), true, false) if known => Field::AddressType { side: Side::Source, limited },
-                (Some("type"), false, true) if known => {
+                (Some("type"), true, false) if plain => Field::AddressType { side: Side::Source, limited },
+                (Some("type"), false, true) if plain => {
                     Field::AddressType { side: Side::Destination, limited }
                 }
                 _ => Field::Unclear,
@@ -200,6 +203,30 @@ pub(super) fn of_family(family: Family, span: Span, scope: &Scope<'_>) -> Condit
         _ if !scope.sees(family) => Condition::never(),
         _ => Condition::test(Test::Family(family), false, span),
     }
+}
+
+/// What a match on a protocol of one family says of the family of packets. The kernel asks for the protocol alone; nft asks for
+/// the family too, in a table of both, unless the rule did in some way or names the protocol itself, and prints neither.
+fn perhaps_of_family(
+    family: Family,
+    span: Span,
+    known: &[Match],
+    scope: &mut Scope<'_>,
+) -> Option<Condition> {
+    let asked = |family: Family| known.iter().any(|one| !one.negated && one.test == Test::Family(family));
+    if scope.only_family().is_some() || asked(family) {
+        return None;
+    }
+    let text = scope.excerpt(span);
+    let what = format!("whether `{text}` is for {family} alone: nft prints alike what is and what is not");
+    let word = if family == Family::V4 { "ipv4" } else { "ipv6" };
+    let settle = format!("`meta nfproto {word}` in front of it in the rule");
+    let unknown = Test::Unknown(scope.unknowns.add(what, span, settle));
+    if Family::ALL.into_iter().any(asked) {
+        return Some(Condition::test(unknown, false, span));
+    }
+    let each = [Test::Family(family), unknown];
+    Some(Condition::any(each.map(|test| Match { test, negated: false, span }).to_vec(), false, span))
 }
 
 /// The condition that a packet is of a protocol whose header the kernel looks into.
@@ -221,15 +248,28 @@ const HEADERS: &[(&str, u8)] = &[
     ("gre", proto::GRE),
 ];
 
-fn payload(of: &str, field: &str, span: Span, needs: &mut Vec<Condition>, scope: &Scope<'_>) -> Field {
+fn payload(
+    (of, field): (&str, &str),
+    span: Span,
+    known: &[Match],
+    needs: &mut Vec<Condition>,
+    scope: &mut Scope<'_>,
+) -> Field {
     let family = match of {
         "ip" | "icmp" | "igmp" => Some(Family::V4),
         "ip6" | "icmpv6" => Some(Family::V6),
         _ => None,
     };
-    needs.extend(family.map(|family| of_family(family, span, scope)));
+    match family {
+        Some(family) if matches!(of, "ip" | "ip6") => needs.push(of_family(family, span, scope)),
+        Some(family) => needs.extend(perhaps_of_family(family, span, known, scope)),
+        None => {}
+    }
     if let Some((_, number)) = HEADERS.iter().find(|(name, _)| *name == of) {
         needs.push(protocol(*number, span));
+        if scope.only_family() == Some(Family::V6) {
+            scope.first_header.get_or_insert(span);
+        }
     } else if of == "th" {
         needs.push(Condition::always().inside());
     }

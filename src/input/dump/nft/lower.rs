@@ -58,7 +58,8 @@ pub(super) fn compile(table: &NftTable, whole: Whole, out: &mut Compiled) {
         lowering.comes_back[*chain] = lowering.all_come_back(parsed);
         lowering.acts[*chain] = lowering.does_act(parsed);
     }
-    for (position, chain) in table.chains.iter().enumerate() {
+    // The kernel puts a chain in front of those that have its priority already.
+    for (position, chain) in table.chains.iter().enumerate().rev() {
         if let Some(base) = &chain.base {
             lowering.base(position, chain, base);
         }
@@ -94,7 +95,7 @@ impl Lowering<'_> {
         let foreign = !matches!(self.table.family.as_str(), "ip" | "ip6" | "inet");
         self.note_effects(&reached, &base.kind);
         let (stages, rank) = match place {
-            _ if foreign => return self.nowhere(position, chain),
+            _ if foreign || base.unclear => return self.nowhere(position, chain),
             Place::Nowhere => return self.nowhere(position, chain),
             Place::Filters(stages, rank) => (stages, rank),
             Place::Translates(at, rank) => {
@@ -142,7 +143,10 @@ impl Lowering<'_> {
             let what =
                 format!("which packets the chain `{}` of the table `{family} {table}` stops", chain.name);
             let settle = "take the chain out of the device's configuration, and dump it again";
-            self.doubts.push(Doubt::about(what, chain.span).settled_by(settle));
+            let doubt = Doubt::about(what, chain.span).settled_by(settle);
+            // What may translate may do anything.
+            let havoc = chain.base.as_ref().is_some_and(|base| base.kind == "nat");
+            self.doubts.push(Doubt { havoc, ..doubt });
         }
     }
 

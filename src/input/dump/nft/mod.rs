@@ -247,7 +247,13 @@ impl NftDump {
             || iptables.iter().flatten().any(|one| !one.havoc.is_empty() || !one.translating.is_empty())
             || read.iter().any(|table| table.may_translate());
         for table in read {
-            out.doubts.extend(table.doubts.iter().cloned());
+            if !table.doubts.is_empty() {
+                // Nobody knows whether it hangs anywhere, so that nothing it does is certain.
+                let more = table.may_translate() || table.untracks().is_some();
+                out.doubts
+                    .extend(table.doubts.iter().map(|one| Doubt { havoc: one.havoc || more, ..one.clone() }));
+                continue;
+            }
             if table.dormant {
                 out.note(table, "it is dormant: none of its chains is asked");
                 continue;

@@ -95,6 +95,7 @@ pub(super) fn read<'j, 'a>(
     reading: &mut Reading<'a, '_>,
 ) -> Outcome<ParsedRule> {
     let (conditions, steps) = (Vec::new(), Vec::new());
+    scope.first_header = None;
     let mut reader = RuleReader { names, scope, reading, conditions, steps, ended: false };
     for statement in statements {
         reader.statement(statement)?;
@@ -157,9 +158,7 @@ impl<'j, 'a> RuleReader<'_, '_, 'j, 'a, '_, '_> {
                 | Verdict::Jump(_)
                 | Verdict::Translate(_)
         );
-        if !self.ended {
-            self.steps.push(Step { conditions: self.conditions.clone(), verdict });
-        }
+        self.push(verdict);
         self.ended |= ends;
     }
 
@@ -167,10 +166,27 @@ impl<'j, 'a> RuleReader<'_, '_, 'j, 'a, '_, '_> {
     pub(super) fn step_if(&mut self, more: Vec<Condition>, verdict: Verdict) {
         let kept = self.conditions.len();
         self.conditions.extend(more);
-        if !self.ended {
-            self.steps.push(Step { conditions: self.conditions.clone(), verdict });
-        }
+        self.push(verdict);
         self.conditions.truncate(kept);
+    }
+
+    /// In a table of IPv6 alone, nft prints `ip6 nexthdr tcp tcp dport 22` as it does `meta l4proto tcp tcp dport 22`. The
+    /// first is for packets without further headers only, which whoever wants to be accepted may send, and whoever does
+    /// not want to be dropped need not.
+    fn push(&mut self, verdict: Verdict) {
+        if self.ended {
+            return;
+        }
+        let mut conditions = self.conditions.clone();
+        if let Some(span) = self.scope.first_header.filter(|_| !matches!(verdict, Verdict::Accept)) {
+            let text = self.scope.excerpt(span);
+            let what =
+                format!("whether `{text}` is for packets with extension headers: nft prints both alike");
+            let settle = "a table of `inet`, where nft prints `ip6 nexthdr`".to_owned();
+            let unknown = Test::Unknown(self.scope.unknowns.add(what, span, settle));
+            conditions.push(compare::of_test(unknown, span));
+        }
+        self.steps.push(Step { conditions, verdict });
     }
 
     /// Whatever follows is reached perhaps.
@@ -303,7 +319,8 @@ impl<'j, 'a> RuleReader<'_, '_, 'j, 'a, '_, '_> {
             _ => Effect::Havoc,
         };
         // What must hold for the field to be there must hold for whatever follows too.
-        if let Ok(left) = super::field::left(key, self.scope, self.reading) {
+        if let Ok(left) = super::field::left(key, &compare::known(&self.conditions), self.scope, self.reading)
+        {
             self.conditions.extend(left.needs);
         }
         self.act(span, effect);

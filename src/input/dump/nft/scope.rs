@@ -39,12 +39,14 @@ pub(super) struct Scope<'s> {
     pub(super) families: &'static [Family],
     /// What is not understood in it.
     pub(super) unknowns: Unknowns,
+    /// Where the rule that is being read names a protocol of IPv6 in a way that does not tell which header is asked for.
+    pub(super) first_header: Option<Span>,
     ranges: usize,
 }
 
 impl<'s> Scope<'s> {
     pub(super) fn new(source: &'s Source, families: &'static [Family]) -> Scope<'s> {
-        Scope { source, families, unknowns: Unknowns::default(), ranges: 0 }
+        Scope { source, families, unknowns: Unknowns::default(), first_header: None, ranges: 0 }
     }
 
     /// The only family that the table sees, if it sees one only.

@@ -36,6 +36,8 @@ pub(super) struct Base {
     pub(super) priority: i64,
     /// Whether what no rule decides is dropped.
     pub(super) drops: bool,
+    /// Whether the dump says something of it that is not understood, so that it may hang elsewhere, or nowhere.
+    pub(super) unclear: bool,
 }
 
 /// A table whose objects are being gathered.
@@ -147,13 +149,14 @@ impl<'j, 'a> Gathered<'j, 'a> {
         let policy = fields.text("policy", reading);
         fields.irrelevant(IDENTITY);
         fields.irrelevant("dev");
-        self.doubts.extend(fields.doubts("the chain"));
+        let unclear = fields.left().next().is_some();
         let base = match (kind, hook, priority) {
             (None, None, None) => None,
             (Some(kind), Some(hook), Some(priority)) => Some(Base {
                 kind: kind.value.to_owned(),
                 hook: hook.value.to_owned(),
                 priority: reading.number(priority)?.value,
+                unclear,
                 drops: match policy {
                     None => false,
                     Some(policy) => match policy.value {

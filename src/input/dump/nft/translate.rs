@@ -89,7 +89,7 @@ fn mapped<'j, 'a>(
     if key.value != "key" || data.value != "data" {
         return Ok(None);
     }
-    let left = field::left(left, reader.scope, reader.reading)?;
+    let left = field::left(left, &compare::known(&reader.conditions), reader.scope, reader.reading)?;
     let unreadable = left.mask.is_some()
         || left.fields.iter().any(|one| matches!(one, Field::Unclear | Field::Status | Field::Offset));
     reader.conditions.extend(left.needs);

@@ -124,7 +124,7 @@ fn prefix(field: Field, json: &Json<'_>) -> Outcome<Values> {
 
 fn interface(json: &Json<'_>) -> Option<Values> {
     // nft shows the number of an interface that is gone.
-    let name = text_of(json)?;
+    let name = text_of(json).filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit()))?;
     let pattern = match name.strip_suffix('*') {
         Some(prefix) if !prefix.contains(['\\', '*']) => format!("{prefix}+"),
         Some(_) => return None,

@@ -40,7 +40,7 @@ pub(super) fn read<'j, 'a>(
             return Ok(());
         }
     };
-    let left = field::left(key, reader.scope, reader.reading)?;
+    let left = field::left(key, &known(&reader.conditions), reader.scope, reader.reading)?;
     let elements = set::elements(data, reader.names.sets)?;
     let unreadable = left.mask.is_some()
         || left.fields.iter().any(|one| matches!(one, Field::Unclear | Field::Status | Field::Offset));

@@ -93,16 +93,37 @@ fn flags_are_bits_under_a_mask() {
 }
 
 #[test]
-fn types_of_icmp_are_of_one_family() {
-    assert_eq!(one("inet", &payload("icmp", "type", "==", "\"echo-request\"")), "IPv4 icmp type=8");
-    assert_eq!(
-        one("inet", &payload("icmp", "type", "!=", "\"echo-request\"")),
-        "IPv4 icmp type=0-7,type=9-255"
-    );
-    assert_eq!(one("inet", &payload("icmp", "code", "==", "\"port-unreachable\"")), "IPv4 icmp code=3");
+fn types_of_icmp_are_of_a_protocol_and_perhaps_of_a_family() {
+    let four = |op: &str, right: &str| one("ip", &payload("icmp", "type", op, right));
+    assert_eq!(four("==", "\"echo-request\""), "icmp type=8");
+    assert_eq!(four("!=", "\"echo-request\""), "icmp type=0-7,type=9-255");
+    assert_eq!(one("ip", &payload("icmp", "code", "==", "\"port-unreachable\"")), "icmp code=3");
     let set = r#"{"set": ["nd-neighbor-solicit", "nd-neighbor-advert", 1]}"#;
-    assert_eq!(one("inet", &payload("icmpv6", "type", "==", set)), "IPv6 icmpv6 type=1,type=135-136");
-    assert_eq!(one("inet", &payload("icmpv6", "type", "==", "\"new-in-2031\"")), "IPv6 icmpv6 ?");
+    assert_eq!(one("ip6", &payload("icmpv6", "type", "==", set)), "icmpv6 type=1,type=135-136");
+    assert_eq!(one("ip6", &payload("icmpv6", "type", "==", "\"new-in-2031\"")), "icmpv6 ?");
+    // The kernel asks for the protocol only, in whichever family it is.
+    assert_eq!(one("ip", &payload("icmpv6", "type", "==", "128")), "icmpv6 type=128");
+    assert_eq!(one("ip6", &payload("igmp", "type", "==", "17")), "igmp ?");
+    // `meta l4proto icmpv6 icmpv6 type 128` asks for no family, and is printed as this is.
+    let six = payload("icmpv6", "type", "==", "128");
+    assert_eq!(one("inet", &six), "(IPv6 | ?) icmpv6 type=128");
+    let proto = |word: &str| matching(r#"{"meta": {"key": "nfproto"}}"#, "==", word);
+    assert_eq!(one("inet", &format!("{}, {six}", proto("\"ipv6\""))), "IPv6 icmpv6 type=128");
+    assert_eq!(one("inet", &format!("{}, {six}", proto("\"ipv4\""))), "IPv4 ? icmpv6 type=128");
+    let source = payload("ip", "saddr", "==", "\"10.0.0.1\"");
+    assert_eq!(one("inet", &format!("{source}, {six}")), "IPv4 src=10.0.0.1 ? icmpv6 type=128");
+}
+
+#[test]
+fn a_protocol_in_a_table_of_ipv6_may_be_the_first_header() {
+    let port = payload("tcp", "dport", "==", "22");
+    let made = |family: &str, last: &str| rules(family, "", &format!("{port}, {{\"{last}\": null}}"));
+    assert_eq!(made("ip6", "accept"), ["tcp dport=22 accept"]);
+    assert_eq!(made("ip6", "drop"), ["tcp dport=22 ? drop"]);
+    assert_eq!(made("ip", "drop"), ["tcp dport=22 drop"]);
+    assert_eq!(made("inet", "drop"), ["tcp dport=22 drop"]);
+    let l4 = matching(r#"{"meta": {"key": "l4proto"}}"#, "==", "\"tcp\"");
+    assert_eq!(rules("ip6", "", &format!("{l4}, {{\"drop\": null}}")), ["tcp drop"]);
 }
 
 #[test]
@@ -137,6 +158,8 @@ fn interfaces_are_names_with_a_star() {
     // A plain character in nft, and a wildcard in the model.
     assert_eq!(name("iifname", "==", "\"eth+\""), "?");
     assert_eq!(name("iif", "==", "7"), "?");
+    // An interface that is gone is shown by its number.
+    assert_eq!(name("oif", "==", "\"77\""), "?");
 }
 
 #[test]

@@ -30,6 +30,17 @@ fn hooks_and_priorities_are_stages_and_ranks() {
 }
 
 #[test]
+fn of_two_chains_with_one_priority_the_later_is_asked_first() {
+    let second = r#", {"chain": {"family": "ip", "table": "t", "name": "d", "handle": 5, "type": "nat", "hook": "prerouting",
+        "prio": -100, "policy": "accept"}}, {"rule": {"family": "ip", "table": "t", "chain": "d", "handle": 6, "expr": [
+        {"redirect": null}]}}"#;
+    let first = r#"{"dnat": {"addr": "10.0.0.1"}}"#;
+    let ruleset = only(&dump_of(&table("ip", &base("nat", "prerouting", -100), second, &[first])));
+    let names = ruleset.translating.iter().map(|one| ruleset.filter.chains[one.chain].name.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["d", "c"]);
+}
+
+#[test]
 fn a_chain_sees_what_its_hook_shows() {
     let state = matching(r#"{"ct": {"key": "state"}}"#, "in", "\"invalid\"") + ", ";
     let first = |ruleset: &Ruleset| shown(ruleset, "c")[0].clone();
@@ -86,7 +97,8 @@ fn a_chain_that_two_hooks_call_is_one_for_each_way_of_seeing() {
         .filter(|name| *name == "other")
         .collect();
     assert_eq!(others.len(), 2);
-    assert_eq!(shown(&ruleset, "other"), ["in=eth0 accept", "drop"]);
+    // The first is the one of the later chain, where old kernels show no in-interface.
+    assert_eq!(shown(&ruleset, "other"), ["? accept", "drop"]);
 }
 
 #[test]
@@ -253,5 +265,7 @@ fn what_hangs_nowhere_decides_nothing() {
         1,
     );
     let flagged = compiled(&dump_of(&flagged));
-    assert!(flagged.rulesets.len() == 1 && flagged.doubts[0].what.contains("asleep"));
+    assert!(
+        flagged.rulesets.is_empty() && flagged.doubts[0].what.contains("asleep") && !flagged.doubts[0].havoc
+    );
 }
