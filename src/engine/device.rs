@@ -17,6 +17,9 @@ use crate::set::{Set, Side};
 struct Causes {
     delivered: Vec<Set>,
     fresh: Vec<Set>,
+    /// Those that are answered though their source is the node's own, before anything has looked at the source. Only IPv4
+    /// takes such a packet for impossible once it looks (`fib_validate_source`).
+    own: [Vec<Set>; 2],
 }
 
 impl Causes {
@@ -25,6 +28,11 @@ impl Causes {
     fn in_passing(&mut self, look: Look, packets: Set) {
         let list = if look.is_open() { &mut self.delivered } else { &mut self.fresh };
         list.push(packets);
+    }
+
+    /// Notes packets that are answered though their source may be the node's own.
+    fn from_itself(&mut self, look: Look, packets: Set) {
+        self.own[usize::from(!look.is_open())].push(packets);
     }
 }
 
@@ -126,6 +134,7 @@ impl Run<'_, '_> {
             // Which of them it is that a list rejects is not told apart.
             let refused = self.refused(view, receiver, look.packets);
             causes.in_passing(look, refused);
+            causes.from_itself(look, refused);
             let admitted = look.accepts(view, &ingress);
             let admitted = view.space.intersect(look.packets, admitted);
             let accepted = look.accepts(view, &early);
@@ -136,6 +145,7 @@ impl Run<'_, '_> {
             let entered = self.enter(view, look, came, entry(node, receiver));
             let unroutable = self.unroutable(view, node, receiver, entered.routed);
             causes.in_passing(look, unroutable);
+            causes.from_itself(look, unroutable);
             let packets = self.check_sources(view, receiver, entered.routed);
             let batch = Batch { node, receiver, look, entered, came, packets, opens };
             match batches.iter_mut().find(|other| other.receiver != receiver && other.look.kind == look.kind)
@@ -218,8 +228,11 @@ impl Run<'_, '_> {
         }
         self.local(view, batch, delivered, &input);
         causes.delivered.push(delivered);
+        let v6 = view.compiled.common.families[Family::V6 as usize];
         if rejects {
             causes.fresh.push(local);
+            let local = view.space.intersect(local, v6);
+            causes.own[1].push(local);
         }
         let may_be_routed_by_source = spec.source_routing.holds(self.query.reading)
             && self.query.reading == Reading::May
@@ -234,6 +247,8 @@ impl Run<'_, '_> {
             return;
         }
         causes.in_passing(batch.look, away);
+        let away_v6 = view.space.intersect(away, v6);
+        causes.from_itself(batch.look, away_v6);
         self.forward(view, batch, away);
         // The ways of groups are in a table of their own, which nobody described.
         let groups = self.forwardable(view, batch.node, groups);
@@ -412,6 +427,9 @@ impl Run<'_, '_> {
             if related { &[New, Related, Invalid, Untracked] } else { &[New, Invalid, Untracked] };
         let kinds: [(Vec<Set>, &[State]); 2] =
             [(causes.delivered, &[New, Established, Related]), (causes.fresh, fresh)];
+        for ((_, states), own) in kinds.iter().zip(causes.own) {
+            self.answer_itself(view, node, receiver, &own, states);
+        }
         for (kind, (sets, states)) in kinds.into_iter().enumerate() {
             let cause = view.space.union_all(&sets);
             let cause = self.less_free(view, Place::Node(node), cause);
@@ -430,6 +448,35 @@ impl Run<'_, '_> {
             let looks: Vec<Look> = states.iter().map(look).collect();
             self.originate_as(view, node, &looks, step);
         }
+    }
+
+    /// What a node answers to packets that bear its own address comes home over its loopback, as far as its input lists let
+    /// that in.
+    fn answer_itself(
+        &mut self,
+        view: &mut View<'_>,
+        node: NodeId,
+        receiver: InterfaceId,
+        causes: &[Set],
+        states: &[State],
+    ) {
+        let cause = view.space.union_all(causes);
+        let facts = &view.compiled.nodes[node.index()];
+        let cause = view.space.intersect(cause, facts.from_own);
+        let cause = self.less_free(view, Place::Node(node), cause);
+        let sources = view.space.project_src(cause);
+        let back = view.space.src_as_dst(sources);
+        let home = view.space.intersect(back, facts.from_own);
+        if home.is_empty() || self.is_deaf(node) {
+            return;
+        }
+        let lists = &self.network.node(node).input;
+        let blind = lists.iter().any(|hook| self.network.filter(hook.filter).names_loopback());
+        let input = if blind { Accept::OPEN } else { view.stage(node, lists, None, None) };
+        let accepted: Vec<Set> = states.iter().map(|state| input.state(*state)).collect();
+        let accepted = view.space.union_all(&accepted);
+        let home = view.space.intersect(home, accepted);
+        self.deliver(view, node, home, receiver, false, None);
     }
 
     /// What a node may answer to packets: from an address of its own; or, because a reset borrows the destination of

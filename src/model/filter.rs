@@ -55,6 +55,21 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// Whether some rule asks for the loopback interface by its name, which no description has.
+    pub fn names_loopback(&self) -> bool {
+        fn names(one: &Match) -> bool {
+            match &one.test {
+                Test::InName(pattern) | Test::OutName(pattern) => name_fits(pattern, "lo"),
+                Test::Any(any) => any.iter().any(names),
+                _ => false,
+            }
+        }
+        let rules = self.chains.iter().flat_map(|chain| &chain.rules);
+        rules.flat_map(|rule| &rule.matches).any(names)
+    }
+}
+
 /// A list of rules.
 #[derive(Debug, Clone)]
 pub struct Chain {

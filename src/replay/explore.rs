@@ -260,6 +260,9 @@ impl<'a> Colour<'a> {
         for number in 0..self.universe.len() {
             let packet = self.universe[number];
             if one.can_be(self.view, &packet) {
+                if one.is_heard_at_home(self.view, &packet) {
+                    self.delivered[one.node.index()][number] = true;
+                }
                 let ways = answer(self.view, tables, one.node, &packet, one.cause.states());
                 self.leave(one.node, number, ways, tables);
             }

@@ -42,6 +42,8 @@ pub struct Answer {
     pub about: IpAddr,
     /// Why.
     pub cause: Cause,
+    /// Whether the node hears the answer itself, over its loopback, where it is to one of its own addresses.
+    pub comes_home: bool,
 }
 
 impl Answer {
@@ -50,6 +52,25 @@ impl Answer {
     pub fn can_be(&self, view: &View<'_>, packet: &Packet) -> bool {
         let borrowed = view.rejects(self.node) && packet.src == self.about;
         packet.dst == self.to && (view.sends_as(self.node, packet.src) || borrowed)
+    }
+
+    /// Whether the node hears this answer itself, past its input lists.
+    pub fn is_heard_at_home(&self, view: &View<'_>, packet: &Packet) -> bool {
+        let input = &view.network.node(self.node).input;
+        let own = view.sends_as(self.node, packet.src) && view.sends_as(self.node, packet.dst);
+        // Of the loopback interface no rule can tell, and where one asks for it anything may come in.
+        let blind = input.iter().any(|hook| view.network.filter(hook.filter).names_loopback());
+        let lets_in = |state: &State| {
+            let sight = Sight { packet, node: self.node, incoming: None, outgoing: None, state: *state };
+            all_may(view, input, &sight, Ruling::Accept)
+        };
+        self.comes_home && own && (blind || self.states(view).iter().any(lets_in))
+    }
+
+    /// The states in which it comes home.
+    fn states(&self, view: &View<'_>) -> Vec<State> {
+        let related = self.cause == Cause::Error && view.network.relates_own_errors(self.node);
+        self.cause.states().iter().copied().chain(related.then_some(State::Related)).collect()
     }
 }
 
@@ -68,7 +89,7 @@ pub fn answers(view: &View<'_>, tables: &Tables, incoming: InterfaceId, packet: 
     }
     causes.sort();
     causes.dedup();
-    let answer = |(cause, about)| Answer { node: id, to: packet.src, about, cause };
+    let answer = |(cause, comes_home, about)| Answer { node: id, to: packet.src, about, cause, comes_home };
     causes.into_iter().map(answer).collect()
 }
 
@@ -104,14 +125,14 @@ fn causes_under(
     packet: &Packet,
     state: State,
     course: Course,
-) -> Vec<(Cause, IpAddr)> {
+) -> Vec<(Cause, bool, IpAddr)> {
     let interface = view.network.interface(incoming);
     let node = interface.node;
     let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state };
     let mut causes = Vec::new();
     if view.network.rejects_at(incoming, packet.family()) {
         // Which packets it is that a list rejects is not told apart.
-        causes.push((in_passing(state), packet.dst));
+        causes.push((in_passing(state), true, packet.dst));
     }
     if !all_may(view, &interface.ingress, &sight, Ruling::Accept)
         || !all_may(view, &view.network.node(node).prerouting, &sight, Ruling::Accept)
@@ -123,7 +144,7 @@ fn causes_under(
     let spot = Spot { hooks, end: End::Destination, lender: Some(incoming), peers: &peers };
     for (form, _) in forms(view, &spot, &sight, course, Progress::default(), &mut Vec::new()) {
         let found = causes_of(view, &Sight { packet: &form, ..sight }, incoming);
-        causes.extend(found.into_iter().map(|cause| (cause, form.dst)));
+        causes.extend(found.into_iter().map(|(cause, comes_home)| (cause, comes_home, form.dst)));
     }
     causes
 }
@@ -136,31 +157,33 @@ fn in_passing(state: State) -> Cause {
     }
 }
 
-/// The causes that a packet gives once its destination is translated.
-fn causes_of(view: &View<'_>, sight: &Sight<'_>, incoming: InterfaceId) -> Vec<Cause> {
+/// The causes that a packet gives once its destination is translated, each with whether an answer to the node itself comes
+/// home. IPv4 takes no packet that bears an own address, once it has looked at the source (`fib_validate_source`).
+fn causes_of(view: &View<'_>, sight: &Sight<'_>, incoming: InterfaceId) -> Vec<(Cause, bool)> {
     let Sight { packet, node, .. } = *sight;
     let in_passing = in_passing(sight.state);
+    let is_v6 = packet.family() == Family::V6;
     let mut causes = Vec::new();
     let (local, forward) = which_way(view, incoming, packet);
     let passes_on = forward && view.forwards(node, packet.family());
     if passes_on && has_no_route(view, incoming, packet) {
         // The route is looked up before the source is checked, so the check does not stop this answer.
-        causes.push(in_passing);
+        causes.push((in_passing, true));
     }
     if is_martian(view, node, packet) || !check_source(view, incoming, packet).passes {
         return causes;
     }
     if passes_on {
         // The end of its life, or a packet too big, comes before the forward filter.
-        causes.push(in_passing);
+        causes.push((in_passing, is_v6));
     }
     let input = &view.network.node(node).input;
     if local && all_may(view, input, sight, Ruling::Accept) {
-        causes.push(Cause::Reply);
+        causes.push((Cause::Reply, false));
     }
     if local && view.rejects(node) {
         // Which of them it is that a list rejects is not told apart.
-        causes.push(Cause::Error);
+        causes.push((Cause::Error, is_v6));
     }
     causes
 }

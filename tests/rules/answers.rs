@@ -47,3 +47,33 @@ fn deliveries_and_rejects_are_answered_and_denials_are_not() {
         assert_eq!(judged.verdicts(), expected, "{action}: {}", judged.text());
     }
 }
+
+/// A firewall that lets nothing in but over its loopback, and has no route to most addresses: an error about a packet that
+/// claims to be its own comes home there, though no check of sources lets such a packet pass.
+#[test]
+fn what_a_device_answers_to_its_own_address_it_hears_itself() {
+    let verdicts = |test: &str, input: &str, routes: &str| {
+        let config = format!("    config: {{ iptables: v4.txt, nftables: none }}\n{routes}");
+        let changes = [
+            ("    policy: r.rules\n", config.as_str()),
+            ("static-neighbours: \"a test\", no-reflection: \"a test\"", GUARDED),
+            ("to: \"zone:right\"", "to: \"node:r\""),
+        ];
+        let dump =
+            format!("*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n{input}COMMIT\n");
+        let judged = judge(test, &[("topology.yaml", &with(PAIR, &changes)), ("v4.txt", &dump)]);
+        (judged.verdicts(), judged.text())
+    };
+    let loopback = "-A INPUT -i lo -j ACCEPT\n";
+    let lines = "-A INPUT ! -i l -j ACCEPT\n";
+    let routed = "    routes: [ { to: default, blackhole: true } ]\n";
+    for (test, input, routes, expected) in [
+        ("home-loopback", loopback, "", "apart=undetermined"),
+        ("home-lines", lines, "", "apart=undetermined"),
+        ("home-nothing", "", "", "apart=holds"),
+        ("home-routed", loopback, routed, "apart=holds"),
+    ] {
+        let (verdict, text) = verdicts(test, input, routes);
+        assert_eq!(verdict, expected, "{test}: {text}");
+    }
+}
