@@ -83,16 +83,16 @@ const TRACKING: &[&str] =
     &["CONNMARK", "CONNSECMARK", "DNAT", "MASQUERADE", "NETMAP", "REDIRECT", "SNAT", "SYNPROXY"];
 
 /// Matches that load the connection tracker.
-pub(super) const TRACKING_MATCHES: &[&str] =
+pub(in crate::input::dump) const TRACKING_MATCHES: &[&str] =
     &["connbytes", "connlabel", "connlimit", "connmark", "conntrack", "helper", "state"];
 
 /// Whether a rule with this target makes the kernel track connections, and so reassemble fragments.
-pub(super) fn tracks(target: &str) -> bool {
+pub(in crate::input::dump) fn tracks(target: &str) -> bool {
     TRACKING.contains(&target)
 }
 
 /// The effect of a target that is not understood.
-pub(super) fn effect(target: &str) -> Effect {
+pub(in crate::input::dump) fn effect(target: &str) -> Effect {
     match target {
         "CT" | "NOTRACK" => Effect::Untracks,
         _ if QUIET.contains(&target) => Effect::Quiet,

@@ -14,7 +14,7 @@ use crate::diag::{Code, Diagnostic, suggest};
 use crate::header::{Family, proto};
 use crate::input::dump::fields::Reading;
 use crate::input::dump::iptables::condition::Condition;
-use crate::input::dump::iptables::target::Effect;
+use crate::input::dump::iptables::target::{Effect, effect};
 use crate::input::dump::json::{Json, Value};
 use crate::model::{Test, Translation, UnknownId};
 use crate::source::{Span, Spanned};
@@ -139,7 +139,7 @@ impl<'j, 'a> RuleReader<'_, '_, 'j, 'a, '_, '_> {
                 self.refer(inner)?;
                 self.doubt(span);
             }
-            "xt" if self.is_foreign_match(inner) => self.doubt(span),
+            "xt" => self.extension(inner, span),
             // Queues, copies, diversions, flow tables, and whatever is newer.
             _ => self.not_understood(span, Effect::Havoc),
         }
@@ -343,13 +343,21 @@ impl<'j, 'a> RuleReader<'_, '_, 'j, 'a, '_, '_> {
         Ok(())
     }
 
-    /// Whether an extension of iptables only matches, by what nft says of it.
-    fn is_foreign_match(&self, inner: &Json<'a>) -> bool {
-        match &inner.value {
+    /// An extension of iptables, of which nft shows the name only.
+    fn extension(&mut self, inner: &Json<'a>, span: Span) {
+        let word = |name: &str| match &inner.value {
             Value::Object(entries) => {
-                entries.iter().any(|(key, value)| key.value == "type" && text_of(value) == Some("match"))
+                entries.iter().find(|(key, _)| key.value == name).and_then(|(_, value)| text_of(value))
             }
-            _ => false,
+            _ => None,
+        };
+        match (word("type"), word("name")) {
+            (Some("match"), _) => self.doubt(span),
+            (Some("target"), Some("LOG")) => {}
+            (Some("target"), Some("NFLOG" | "ULOG")) => self.step(Verdict::Log(span)),
+            (Some("target"), Some("REJECT")) => self.step(Verdict::Reject),
+            (Some("target"), Some(name)) if effect(name) != Effect::Havoc => self.act(span, effect(name)),
+            _ => self.not_understood(span, Effect::Havoc),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::diag::{Code, Diagnostic, suggest};
 use crate::input::dump::Doubt;
 use crate::input::dump::fields::{Fields, Reading};
 use crate::input::dump::iptables::calls::order_of_calls;
+use crate::input::dump::iptables::target;
 use crate::input::dump::json::{Json, Value};
 use crate::source::{Source, Span, Spanned};
 use std::collections::BTreeMap;
@@ -376,9 +377,18 @@ fn tracks_connections(json: &Json<'_>) -> bool {
     ];
     match &json.value {
         Value::Array(items) => items.iter().any(tracks_connections),
-        Value::Object(entries) => entries
-            .iter()
-            .any(|(key, value)| WORDS.contains(&key.value.as_ref()) || tracks_connections(value)),
+        Value::Object(entries) => entries.iter().any(|(key, value)| {
+            WORDS.contains(&key.value.as_ref())
+                || (key.value == "xt" && is_tracking_extension(value))
+                || tracks_connections(value)
+        }),
         _ => false,
     }
+}
+
+/// Whether an extension of iptables does so, by its name.
+fn is_tracking_extension(json: &Json<'_>) -> bool {
+    let Value::Object(entries) = &json.value else { return false };
+    let mut words = entries.iter().filter_map(|(_, value)| text_of(value));
+    words.any(|word| target::TRACKING_MATCHES.contains(&word) || target::tracks(word))
 }

@@ -209,6 +209,12 @@ fn what_does_more_than_decide_is_havoc_and_what_untracks_hides_the_state() {
         let made = shown(&ruleset, "c");
         assert!(made[0].ends_with('?') && made[1].ends_with("? accept"), "{rule} {made:?}");
     }
+    let target =
+        |name: &str| format!(r#"{{"xt": {{"type": "target", "name": "{name}"}}}}, {{"accept": null}}"#);
+    let made =
+        |name: &str| shown(&only(&dump_of(&table("ip", FORWARD, "", &[&target(name), TRACKING]))), "c");
+    assert_eq!((made("LOG")[0].as_str(), made("MARK")[0].as_str()), ("accept", "accept"));
+    assert_eq!(made("REJECT")[0], "reject");
     for rule in [
         r#"{"notrack": null}"#,
         r#"{"ct helper": "ftp"}"#,
