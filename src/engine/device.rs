@@ -31,7 +31,7 @@ impl Causes {
     }
 
     /// Notes packets that are answered though their source may be the node's own.
-    fn from_itself(&mut self, look: Look, packets: Set) {
+    fn as_own(&mut self, look: Look, packets: Set) {
         self.own[usize::from(!look.is_open())].push(packets);
     }
 }
@@ -134,7 +134,7 @@ impl Run<'_, '_> {
             // Which of them it is that a list rejects is not told apart.
             let refused = self.refused(view, receiver, look.packets);
             causes.in_passing(look, refused);
-            causes.from_itself(look, refused);
+            causes.as_own(look, refused);
             let admitted = look.accepts(view, &ingress);
             let admitted = view.space.intersect(look.packets, admitted);
             let accepted = look.accepts(view, &early);
@@ -145,7 +145,7 @@ impl Run<'_, '_> {
             let entered = self.enter(view, look, came, entry(node, receiver));
             let unroutable = self.unroutable(view, node, receiver, entered.routed);
             causes.in_passing(look, unroutable);
-            causes.from_itself(look, unroutable);
+            causes.as_own(look, unroutable);
             let packets = self.check_sources(view, receiver, entered.routed);
             let batch = Batch { node, receiver, look, entered, came, packets, opens };
             match batches.iter_mut().find(|other| other.receiver != receiver && other.look.kind == look.kind)
@@ -248,7 +248,7 @@ impl Run<'_, '_> {
         }
         causes.in_passing(batch.look, away);
         let away_v6 = view.space.intersect(away, v6);
-        causes.from_itself(batch.look, away_v6);
+        causes.as_own(batch.look, away_v6);
         self.forward(view, batch, away);
         // The ways of groups are in a table of their own, which nobody described.
         let groups = self.forwardable(view, batch.node, groups);
