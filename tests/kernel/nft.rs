@@ -47,170 +47,197 @@ const FORWARD: &str = "type filter hook forward priority 0; policy drop;";
 const CASES: &[Case] = &[
     (
         "addresses",
-        "chain c { F ip saddr 10.1.0.0/24 accept; ip daddr != { 10.1.0.0/24, 10.2.0.2-10.2.0.9 } accept; }",
+        r#"chain c { F ip saddr 10.1.0.0/24 accept; ip daddr != { 10.1.0.0/24, 10.2.0.2-10.2.0.9 } accept;
+        }"#,
         true,
     ),
     (
         "families",
-        "chain c { F ip6 saddr fd00:1::/64 accept; meta nfproto ipv4 ip daddr 10.3.0.2 accept; }",
+        r#"chain c { F ip6 saddr fd00:1::/64 accept; meta nfproto ipv4 ip daddr 10.3.0.2 accept; }"#,
         true,
     ),
     (
         "ports",
-        "chain c { F ct state invalid drop; tcp dport { 22, 80-443 } accept; udp sport != 53 accept; }",
+        r#"chain c { F ct state invalid drop; tcp dport { 22, 80-443 } accept; udp sport != 53 accept; }"#,
         true,
     ),
     (
         "either",
-        "chain c { F ct state invalid drop; meta l4proto { tcp, udp } th dport 53 accept; sctp dport > 1023 accept; }",
+        r#"chain c { F ct state invalid drop; meta l4proto { tcp, udp } th dport 53 accept;
+        sctp dport > 1023 accept; }"#,
         true,
     ),
     (
         "flags",
-        "chain c { F ct state untracked drop; tcp flags & (fin|syn|rst|ack) == syn accept; tcp flags ! syn,ack accept; \
-      tcp flags != 0x10 tcp dport 22 accept; }",
+        r#"chain c { F ct state untracked drop; tcp flags & (fin|syn|rst|ack) == syn accept;
+        tcp flags ! syn,ack accept; tcp flags != 0x10 tcp dport 22 accept; }"#,
         true,
     ),
     (
         "icmp",
-        "chain c { F ct state invalid drop; icmp type { echo-request, timestamp-request } accept; icmpv6 type echo-request accept; \
-      icmp code 3 accept; }",
+        r#"chain c { F ct state invalid drop; icmp type { echo-request, timestamp-request } accept;
+        icmpv6 type echo-request accept; icmp code 3 accept; }"#,
         true,
     ),
     (
         "states",
-        "chain c { F ct state vmap { established : accept, related : accept, invalid : drop }; ip daddr 10.2.0.2 ct state new accept; }",
+        r#"chain c { F ct state vmap { established : accept, related : accept, invalid : drop };
+        ip daddr 10.2.0.2 ct state new accept; }"#,
         true,
     ),
-    ("unequal states", "chain c { F ct state != established,related accept; }", true),
-    ("set of states", "chain c { F ct state != { established, new } accept; }", true),
+    ("unequal states", r#"chain c { F ct state != established,related accept; }"#, true),
+    ("set of states", r#"chain c { F ct state != { established, new } accept; }"#, true),
     (
         "interfaces",
-        "chain c { F iifname { \"eth0\", \"x*\" } oifname \"eth1\" accept; iif eth2 accept; iifname \"eth*\" oifname != \"eth2\" udp dport 53 accept; }",
+        r#"chain c { F iifname { "eth0", "x*" } oifname "eth1" accept; iif eth2 accept;
+        iifname "eth*" oifname != "eth2" udp dport 53 accept; }"#,
         true,
     ),
     (
         "named",
-        "set s { type ipv4_addr; flags interval; elements = { 10.1.0.0/30, 10.3.0.0/16 }; } \
-      chain c { F ip saddr @s accept; ip daddr @s udp dport 53 drop; }",
+        r#"set s { type ipv4_addr; flags interval; elements = { 10.1.0.0/30, 10.3.0.0/16 };
+        } chain c { F ip saddr @s accept; ip daddr @s udp dport 53 drop; }"#,
         true,
     ),
     (
         "pairs",
-        "set s { type ipv4_addr . inet_service; flags interval; elements = { 10.2.0.0/24 . 22-80, 10.3.0.2 . 443 }; } \
-      chain c { F ct state invalid drop; ip daddr . tcp dport @s accept; ip6 saddr . ip6 daddr { fd00:1::2 . fd00:2::2 } accept; }",
+        r#"set s { type ipv4_addr . inet_service; flags interval; elements = { 10.2.0.0/24 . 22-80,
+        10.3.0.2 . 443 }; } chain c { F ct state invalid drop; ip daddr . tcp dport @s accept;
+        ip6 saddr . ip6 daddr { fd00:1::2 . fd00:2::2 } accept; }"#,
         true,
     ),
     (
         "triples",
-        "chain c { F ct state invalid drop; ip daddr . meta l4proto . th dport vmap { 10.2.0.2 . tcp . 22 : accept, 10.2.0.2 . udp . 53 : accept, \
-      10.3.0.2 . tcp . 80 : drop }; iifname . oifname != { \"eth0\" . \"eth1\" } accept; }",
+        r#"chain c { F ct state invalid drop;
+        ip daddr . meta l4proto . th dport vmap { 10.2.0.2 . tcp . 22 : accept,
+        10.2.0.2 . udp . 53 : accept, 10.3.0.2 . tcp . 80 : drop };
+        iifname . oifname != { "eth0" . "eth1" } accept; }"#,
         true,
     ),
     (
         "maps",
-        "map m { type ifname : verdict; elements = { \"eth0\" : jump one, \"eth1\" : goto two, \"eth2\" : accept }; } \
-      chain one { udp dport 53 return; ct state invalid drop; ip daddr 10.2.0.2 accept; } \
-      chain two { tcp dport 22 accept; } chain c { F iifname vmap @m; ip daddr 10.3.0.2 accept; }",
+        r#"map m { type ifname : verdict; elements = { "eth0" : jump one, "eth1" : goto two,
+        "eth2" : accept }; } chain one { udp dport 53 return; ct state invalid drop;
+        ip daddr 10.2.0.2 accept; } chain two { tcp dport 22 accept; } chain c { F iifname vmap @m;
+        ip daddr 10.3.0.2 accept; }"#,
         true,
     ),
     (
         "rest",
-        "chain one { udp dport 53 accept; } chain c { F ct state invalid drop; ip daddr vmap { 10.2.0.0/24 : jump one, 10.3.0.2 : drop, * : accept }; }",
+        r#"chain one { udp dport 53 accept; } chain c { F ct state invalid drop;
+        ip daddr vmap { 10.2.0.0/24 : jump one, 10.3.0.2 : drop, * : accept }; }"#,
         true,
     ),
     (
         "two hooks",
-        "chain r { type filter hook prerouting priority raw; iifname \"eth0\" ip saddr != 10.1.0.0/24 drop; } \
-      chain l { type filter hook postrouting priority 0; oifname \"eth1\" ip daddr 10.2.0.2 drop; } chain i { type filter hook input priority 0; \
-      policy drop; ip protocol icmp accept; }",
+        r#"chain r { type filter hook prerouting priority raw;
+        iifname "eth0" ip saddr != 10.1.0.0/24 drop;
+        } chain l { type filter hook postrouting priority 0; oifname "eth1" ip daddr 10.2.0.2 drop;
+        } chain i { type filter hook input priority 0; policy drop; ip protocol icmp accept; }"#,
         true,
     ),
     (
         "one ends not all",
-        "chain a { type filter hook forward priority -5; policy drop; ip daddr 10.2.0.0/24 accept; ip6 daddr fd00:2::/64 accept; } \
-      chain b { type filter hook forward priority 5; policy accept; udp dport 53 reject; ip saddr 10.1.0.2 drop; }",
+        r#"chain a { type filter hook forward priority -5; policy drop; ip daddr 10.2.0.0/24 accept;
+        ip6 daddr fd00:2::/64 accept; } chain b { type filter hook forward priority 5; policy accept;
+        udp dport 53 reject; ip saddr 10.1.0.2 drop; }"#,
         true,
     ),
     (
         "before and behind",
-        "chain d { type nat hook prerouting priority dstnat; iifname \"eth0\" ip daddr 10.1.0.1 tcp dport 80 dnat ip to 10.2.0.2:443; } \
-      chain p { type filter hook prerouting priority 0; ip daddr 10.3.0.2 drop; } chain m { type filter hook prerouting priority mangle; \
-      tcp dport 22 drop; } chain c { F ip daddr 10.2.0.2 tcp dport 443 accept; ct status dnat accept; ip saddr 10.3.0.2 accept; ct state established accept; }",
+        r#"chain d { type nat hook prerouting priority dstnat;
+        iifname "eth0" ip daddr 10.1.0.1 tcp dport 80 dnat ip to 10.2.0.2:443;
+        } chain p { type filter hook prerouting priority 0; ip daddr 10.3.0.2 drop;
+        } chain m { type filter hook prerouting priority mangle; tcp dport 22 drop;
+        } chain c { F ip daddr 10.2.0.2 tcp dport 443 accept; ct status dnat accept;
+        ip saddr 10.3.0.2 accept; ct state established accept; }"#,
         false,
     ),
     (
         "masquerade",
-        "chain s { type nat hook postrouting priority srcnat; oifname \"eth1\" ip saddr 10.1.0.0/24 masquerade; \
-      oifname \"eth1\" ip6 saddr fd00:1::/64 snat ip6 to fd00:2::1; } chain c { F ct state established accept; iifname \"eth0\" accept; }",
+        r#"chain s { type nat hook postrouting priority srcnat;
+        oifname "eth1" ip saddr 10.1.0.0/24 masquerade;
+        oifname "eth1" ip6 saddr fd00:1::/64 snat ip6 to fd00:2::1;
+        } chain c { F ct state established accept; iifname "eth0" accept; }"#,
         false,
     ),
     (
         "local",
-        "chain c { type filter hook prerouting priority 0; fib daddr type local udp dport 53 drop; } chain f { F fib saddr type != local accept; }",
+        r#"chain c { type filter hook prerouting priority 0; fib daddr type local udp dport 53 drop;
+        } chain f { F fib saddr type != local accept; }"#,
         true,
     ),
     (
         "headers of IPv6",
-        "chain c { F ct state invalid drop; ip6 nexthdr udp accept; ip protocol { icmp, udp } accept; }",
+        r#"chain c { F ct state invalid drop; ip6 nexthdr udp accept; ip protocol { icmp, udp } accept; }"#,
         false,
     ),
     (
         "marks",
-        "chain c { F meta mark 7 accept; ct mark set 3; limit rate 1/second udp dport 53 accept; ip daddr 10.2.0.2 accept; }",
+        r#"chain c { F meta mark 7 accept; ct mark set 3; limit rate 1/second udp dport 53 accept;
+        ip daddr 10.2.0.2 accept; }"#,
         false,
     ),
     (
         "fragments",
-        "chain c { F ip frag-off & 0x1fff != 0 accept; tcp dport 22 accept; udp dport != 53 accept; }",
+        r#"chain c { F ip frag-off & 0x1fff != 0 accept; tcp dport 22 accept; udp dport != 53 accept; }"#,
         false,
     ),
     (
         "changing",
-        "set s { type ipv4_addr; flags dynamic,timeout; timeout 1h; } chain c { F ip daddr 10.3.0.2 add @s { ip saddr }; \
-      ip saddr @s drop; ip daddr { 10.2.0.2, 10.3.0.2 } accept; }",
+        r#"set s { type ipv4_addr; flags dynamic,timeout; timeout 1h;
+        } chain c { F ip daddr 10.3.0.2 add @s { ip saddr }; ip saddr @s drop; ip daddr { 10.2.0.2,
+        10.3.0.2 } accept; }"#,
         false,
     ),
     (
         "untracked",
-        "chain r { type filter hook prerouting priority raw; udp dport 53 notrack; } chain c { F ct state untracked accept; ct state new tcp dport 22 accept; }",
+        r#"chain r { type filter hook prerouting priority raw; udp dport 53 notrack;
+        } chain c { F ct state untracked accept; ct state new tcp dport 22 accept; }"#,
         false,
     ),
     (
         "new addresses",
-        "chain d { type nat hook prerouting priority dstnat; dnat ip to tcp dport map { 80 : 10.2.0.2, 443 : 10.3.0.2 }; \
-      dnat ip to udp dport map { 53 : 10.3.0.2 . 1024, 22-23 : 10.2.0.2 . 8080 }; } \
-      chain c { F ct status dnat accept; ct state established accept; }",
+        r#"chain d { type nat hook prerouting priority dstnat; dnat ip to tcp dport map { 80 : 10.2.0.2,
+        443 : 10.3.0.2 }; dnat ip to udp dport map { 53 : 10.3.0.2 . 1024, 22-23 : 10.2.0.2 . 8080 };
+        } chain c { F ct status dnat accept; ct state established accept; }"#,
         false,
     ),
     (
         "redirect",
-        "chain d { type nat hook prerouting priority -100; udp dport 53 redirect to :8080; tcp dport 80 redirect; } \
-      chain i { type filter hook input priority 0; policy drop; udp dport 8080 accept; ip daddr 10.1.0.1 tcp dport 80 accept; }",
+        r#"chain d { type nat hook prerouting priority -100; udp dport 53 redirect to :8080;
+        tcp dport 80 redirect; } chain i { type filter hook input priority 0; policy drop;
+        udp dport 8080 accept; ip daddr 10.1.0.1 tcp dport 80 accept; }"#,
         false,
     ),
     (
         "prefixes",
-        "chain s { type nat hook postrouting priority srcnat; oifname \"eth1\" ip saddr 10.1.0.0/24 snat ip prefix to 10.2.0.0/24; \
-      ip6 saddr fd00:3::/64 snat ip6 prefix to fd00:2::/64; } chain c { F iifname { \"eth0\", \"eth2\" } accept; }",
+        r#"chain s { type nat hook postrouting priority srcnat;
+        oifname "eth1" ip saddr 10.1.0.0/24 snat ip prefix to 10.2.0.0/24;
+        ip6 saddr fd00:3::/64 snat ip6 prefix to fd00:2::/64; } chain c { F iifname { "eth0",
+        "eth2" } accept; }"#,
         false,
     ),
     (
         "behind the translation",
-        "chain s { type nat hook postrouting priority srcnat; oifname \"eth1\" masquerade; } \
-      chain p { type filter hook postrouting priority 300; ip saddr 10.2.0.1 udp dport 53 drop; oifname \"eth0\" drop; }",
+        r#"chain s { type nat hook postrouting priority srcnat; oifname "eth1" masquerade;
+        } chain p { type filter hook postrouting priority 300; ip saddr 10.2.0.1 udp dport 53 drop;
+        oifname "eth0" drop; }"#,
         false,
     ),
     (
         "one priority",
-        "chain a { type filter hook forward priority 0; ip daddr 10.2.0.2 drop; } chain b { type filter hook forward priority 0; ip daddr 10.2.0.2 reject; }",
+        r#"chain a { type filter hook forward priority 0; ip daddr 10.2.0.2 drop;
+        } chain b { type filter hook forward priority 0; ip daddr 10.2.0.2 reject; }"#,
         true,
     ),
     (
         "chains of chains",
-        "chain three { udp dport vmap { 53 : continue, 80 : return, 22 : accept }; ip daddr 10.3.0.2 accept; } \
-      chain two { ip saddr 10.1.0.0/24 goto three; ip saddr 10.2.0.2 accept; } chain one { jump two; ip6 daddr fd00:2::2 drop; } \
-      chain c { F ct state invalid drop; jump one; ip6 saddr fd00:1::2 accept; meta l4proto udp accept; }",
+        r#"chain three { udp dport vmap { 53 : continue, 80 : return, 22 : accept };
+        ip daddr 10.3.0.2 accept; } chain two { ip saddr 10.1.0.0/24 goto three;
+        ip saddr 10.2.0.2 accept; } chain one { jump two; ip6 daddr fd00:2::2 drop;
+        } chain c { F ct state invalid drop; jump one; ip6 saddr fd00:1::2 accept;
+        meta l4proto udp accept; }"#,
         true,
     ),
 ];
