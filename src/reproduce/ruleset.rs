@@ -31,10 +31,10 @@ pub(super) fn rules(network: &Network, sources: &SourceMap, node: NodeId) -> Res
     for (number, base) in bases(network, node).iter().enumerate() {
         let filter = network.filter(base.hook.filter);
         // A dump is loaded as it is, whatever it hooks where.
-        if let Some(program) = loader(&filter.name) {
-            if dumps.insert(base.hook.filter) {
-                let own = sources.get(filter.span.source).text.to_string();
-                loaded.push(Rules { program, text: own });
+        let own = &sources.get(filter.span.source).text;
+        if let Some(program) = loader(&filter.name, own) {
+            if dumps.insert(filter.span.source) {
+                loaded.push(Rules { program, text: own.to_string() });
             }
             continue;
         }
@@ -51,9 +51,11 @@ pub(super) fn rules(network: &Network, sources: &SourceMap, node: NodeId) -> Res
     Ok(loaded)
 }
 
-/// What loads the dump of this name.
-fn loader(name: &str) -> Option<&'static str> {
+/// What loads a dump, by the name of its filter and its text.
+fn loader(name: &str, text: &str) -> Option<&'static str> {
     match name {
+        // Only JSON begins so, and of the devices' own files with rules only `nft -j list ruleset` is JSON.
+        _ if text.trim_start().starts_with('{') => Some("nft -j -f -"),
         "iptables" => Some("iptables-restore"),
         "ip6tables" => Some("ip6tables-restore"),
         _ => None,

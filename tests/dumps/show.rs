@@ -12,8 +12,8 @@ use std::fmt::Write;
 pub(crate) fn ruleset(ruleset: &Ruleset) -> String {
     let filter = &ruleset.filter;
     let mut out = format!("{} {:?}, tracks: {}\n", filter.name, ruleset.backend, filter.tracks);
-    for (stage, chain) in &ruleset.hooks {
-        writeln!(out, "hook {stage:?}: {}", filter.chains[*chain].name).unwrap();
+    for hook in &ruleset.hooks {
+        writeln!(out, "hook {:?}: {}", hook.at, filter.chains[hook.chain].name).unwrap();
     }
     for doubt in &ruleset.havoc {
         writeln!(out, "havoc: {}", doubt.what).unwrap();
@@ -43,8 +43,7 @@ pub(crate) fn normal(ruleset: &Ruleset) -> String {
     let filter = &ruleset.filter;
     let silent =
         vec![Unknown { what: "?".to_owned(), span: None, settle: String::new() }; ruleset.unknowns.len()];
-    let hooks =
-        ruleset.hooks.iter().map(|(stage, chain)| format!("{stage:?}: {}", filter.chains[*chain].name));
+    let hooks = ruleset.hooks.iter().map(|hook| format!("{:?}: {}", hook.at, filter.chains[hook.chain].name));
     let mut parts: Vec<String> = hooks.collect();
     for chain in &filter.chains {
         let policy = chain.policy.map(|action| word(action, filter, &silent));

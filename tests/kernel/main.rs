@@ -12,6 +12,7 @@ mod guard;
 mod judge;
 mod mistakes;
 mod netlink;
+mod nft;
 mod probes;
 mod random;
 mod rules;

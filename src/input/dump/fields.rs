@@ -43,7 +43,7 @@ impl<'a, 'd> Reading<'a, 'd> {
             return reading.report(Diagnostic::error(Code::Dump, json.span, message).help(help));
         };
         for item in items {
-            if reading.errors >= ERRORS_MAX {
+            if reading.is_full() {
                 return;
             }
             if let Some(fields) = reading.fields(item)
@@ -63,6 +63,11 @@ impl<'a, 'd> Reading<'a, 'd> {
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
         self.errors += 1;
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Whether there are more errors than are worth printing.
+    pub(super) fn is_full(&self) -> bool {
+        self.errors >= ERRORS_MAX
     }
 
     /// Adds an error about the value at a place.

@@ -1,8 +1,7 @@
 //! What `ip`, `sysctl` and `nft` print, as they are read.
 
 use super::{
-    AddressDump, DumpedAction, LinkKind, NftDump, RouteDump, RpFilter, RuleAction, RuleDump, Setting,
-    SysctlDump,
+    AddressDump, DumpedAction, LinkKind, RouteDump, RpFilter, RuleAction, RuleDump, Setting, SysctlDump,
 };
 use super::{addr, nft, route, rule, sysctl};
 use crate::diag::Diagnostics;
@@ -246,49 +245,6 @@ fn bad_settings_are_errors() {
     ] {
         let (_, errors) = read(text, sysctl::parse);
         assert!(errors[0].starts_with(expected), "{text}: {errors:?}");
-    }
-}
-
-fn ruleset(objects: &str) -> NftDump {
-    let head = r#"{"metainfo":{"version":"1.0.6","json_schema_version":1}}"#;
-    good(read(&format!(r#"{{"nftables":[{head}{objects}]}}"#), nft::parse))
-}
-
-#[test]
-fn nftables_is_empty_or_not_understood() {
-    assert!(ruleset("").doubts(None, None, true).is_empty());
-    let table = r#",{"table":{"family":"inet","name":"t","handle":1}}"#;
-    let chain = |policy: &str| {
-        format!(
-            r#"{table},{{"chain":{{"family":"inet","table":"t","name":"c","handle":1,"type":"filter","hook":"input",
-            "prio":0,"policy":"{policy}"}}}}"#
-        )
-    };
-    assert!(ruleset(&chain("accept")).doubts(None, None, true).is_empty());
-    let drops = ruleset(&chain("drop")).doubts(None, None, true);
-    assert!(drops[0].havoc && drops[0].what == "what the nftables table `inet t` does");
-    let rule = r#",{"rule":{"family":"inet","table":"t","chain":"c","handle":2,"expr":[{"drop":null}]}}"#;
-    assert_eq!(ruleset(&(chain("accept") + rule)).doubts(None, None, true).len(), 1);
-    let quiet = r#",{"rule":{"family":"inet","table":"t","chain":"c","handle":2,"expr":[{"counter":null},
-        {"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":"tcp"}},{"accept":null}]}}"#;
-    assert!(ruleset(&(chain("accept") + quiet)).doubts(None, None, true).is_empty());
-    let set = r#",{"set":{"family":"inet","name":"s","table":"t","type":"ipv4_addr","handle":3}}"#;
-    assert_eq!(ruleset(&(chain("accept") + set)).doubts(None, None, true).len(), 1);
-    // A table of iptables-nft whose dump is missing.
-    let compatible = r#",{"table":{"family":"ip","name":"filter","handle":1}},{"chain":{"family":"ip","table":"filter",
-        "name":"INPUT","type":"filter","hook":"input","prio":0,"policy":"drop"}}"#;
-    let doubts = ruleset(compatible).doubts(None, None, true);
-    assert!(doubts[0].settle.contains("iptables-save"), "{}", doubts[0].settle);
-    let newer = r#"{"nftables":[{"metainfo":{"json_schema_version":2}},{"tunnel":{"name":"x"}}]}"#;
-    assert_eq!(good(read(newer, nft::parse)).doubts(None, None, true).len(), 2);
-    for (text, expected) in [
-        ("{}", "no `nftables` in this dump"),
-        (r#"{"nftables":7}"#, "expected an array"),
-        (r#"{"nftables":[7]}"#, "expected an object"),
-        (r#"{"nftables":[{"rule":{"family":"ip","table":"x","chain":"y"}}]}"#, "which is not declared"),
-    ] {
-        let (_, errors) = read(text, nft::parse);
-        assert!(errors[0].contains(expected), "{text}: {errors:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use super::condition::Holds;
 use super::lines::{Dump, ParsedTable};
 use super::lower::{Lowering, Place};
 use super::target::{Effect, Verdict};
-use super::{Backend, Context, Ruleset, Spot};
+use super::{Backend, Bound, Context, Rank, Ruleset, Spot, Turn};
 use crate::diag::Diagnostics;
 use crate::input::dump::Doubt;
 use crate::model::{Action, Chain, Filter, LedgerEntry, Match, Rule, Stage, Test, Translation, UnknownId};
@@ -14,20 +14,20 @@ use std::collections::BTreeMap;
 
 /// Which chain binds at which stages, in the order in which a packet meets them (`enum nf_ip_hook_priorities`).
 /// `nat` has rows of its own.
-const HOOKS: &[(&str, &str, &[Stage])] = &[
-    ("raw", "PREROUTING", &[Stage::Prerouting]),
-    ("raw", "OUTPUT", &[Stage::Output]),
-    ("mangle", "PREROUTING", &[Stage::Prerouting]),
-    ("mangle", "OUTPUT", &[Stage::Output]),
-    ("mangle", "INPUT", &[Stage::Input]),
-    ("mangle", "FORWARD", &[Stage::Forward]),
-    ("filter", "INPUT", &[Stage::Input]),
-    ("filter", "FORWARD", &[Stage::Forward]),
-    ("filter", "OUTPUT", &[Stage::Output]),
-    ("security", "INPUT", &[Stage::Input]),
-    ("security", "FORWARD", &[Stage::Forward]),
-    ("security", "OUTPUT", &[Stage::Output]),
-    ("mangle", "POSTROUTING", &[Stage::Forward, Stage::Output]),
+const HOOKS: &[(&str, &str, &[Stage], Rank)] = &[
+    ("raw", "PREROUTING", &[Stage::Prerouting], Rank(Turn::Early, -300)),
+    ("raw", "OUTPUT", &[Stage::Output], Rank(Turn::Own, -300)),
+    ("mangle", "PREROUTING", &[Stage::Prerouting], Rank(Turn::Early, -150)),
+    ("mangle", "OUTPUT", &[Stage::Output], Rank(Turn::Own, -150)),
+    ("mangle", "INPUT", &[Stage::Input], Rank(Turn::Own, -150)),
+    ("mangle", "FORWARD", &[Stage::Forward], Rank(Turn::Own, -150)),
+    ("filter", "INPUT", &[Stage::Input], Rank(Turn::Own, 0)),
+    ("filter", "FORWARD", &[Stage::Forward], Rank(Turn::Own, 0)),
+    ("filter", "OUTPUT", &[Stage::Output], Rank(Turn::Own, 0)),
+    ("security", "INPUT", &[Stage::Input], Rank(Turn::Own, 50)),
+    ("security", "FORWARD", &[Stage::Forward], Rank(Turn::Own, 50)),
+    ("security", "OUTPUT", &[Stage::Output], Rank(Turn::Own, 50)),
+    ("mangle", "POSTROUTING", &[Stage::Forward, Stage::Output], Rank(Turn::Late, -150)),
 ];
 
 /// Which chain of `nat` translates where.
@@ -107,7 +107,7 @@ struct Assembly<'c, 's> {
     context: &'c mut Context<'s>,
     chains: Vec<Chain>,
     translations: Vec<Translation>,
-    translating: Vec<(Spot, usize)>,
+    translating: Vec<Bound<Spot>>,
     /// The position of each chain that can do more than accept, or is of `filter`, by table and name.
     binding: BTreeMap<(String, String), usize>,
     /// Chains that make every packet uncertain.
@@ -215,7 +215,9 @@ impl<'c, 's> Assembly<'c, 's> {
         for (position, chain) in table.chains.iter().enumerate() {
             let spot = SPOTS.iter().find(|(name, _)| chain.drops.is_some() && *name == chain.name);
             if let Some((_, spot)) = spot.filter(|_| used.acts[position].is_some()) {
-                self.translating.push((*spot, offset + position));
+                let priority = if matches!(spot, Spot::Prerouting | Spot::Output) { -100 } else { 100 };
+                let rank = Rank(Turn::Own, priority);
+                self.translating.push(Bound { at: *spot, chain: offset + position, rank });
             }
         }
     }
@@ -247,18 +249,23 @@ impl<'c, 's> Assembly<'c, 's> {
             self.blanket("incomplete", "rules that this dump does not show".to_owned(), *span);
         }
         let every = [Stage::Input, Stage::Forward, Stage::Output];
-        let mut hooks: Vec<(Stage, usize)> =
-            self.blankets.iter().flat_map(|chain| every.map(|stage| (stage, *chain))).collect();
-        for (table, chain, stages) in HOOKS {
+        let blankets = self.blankets.iter();
+        let mut hooks: Vec<Bound<Stage>> = blankets
+            .flat_map(|chain| every.map(|at| Bound { at, chain: *chain, rank: Rank::FIRST }))
+            .collect();
+        for (table, chain, stages, rank) in HOOKS {
+            // iptables-nft has a number of its own for `security`.
+            let is_other = *table == "security" && dump.backend == Backend::Nft;
+            let rank = if is_other { &Rank(rank.0, 150) } else { rank };
             if let Some(position) = self.binding.get(&((*table).to_owned(), (*chain).to_owned())) {
-                hooks.extend(stages.iter().map(|stage| (*stage, *position)));
+                hooks.extend(stages.iter().map(|at| Bound { at: *at, chain: *position, rank: *rank }));
             }
         }
         let first = dump.tables.first().map(|table| table.name.span);
         let span = first.unwrap_or(Span::new(self.context.id, 0, 0));
         let name = self.context.command().trim_end_matches("-save").to_owned();
         Ruleset {
-            family: self.context.family,
+            family: Some(self.context.family),
             backend: dump.backend,
             filter: Filter {
                 name,
@@ -276,6 +283,7 @@ impl<'c, 's> Assembly<'c, 's> {
             hooks,
             translating: self.translating,
             havoc: self.havoc,
+            untracks: self.stateless,
             ledger: self.ledger,
             translation_tests: std::mem::take(&mut self.context.translation_tests),
             rules: self.rules,

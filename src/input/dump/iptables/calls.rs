@@ -24,10 +24,18 @@ fn calls(chain: &ParsedChain) -> impl Iterator<Item = (usize, Span)> {
     })
 }
 
-/// The chains of a table, called ones before their callers. Circles, and calls that are nested too deep, are
-/// errors. Without recursion: a hostile dump has a long line of chains.
+/// The chains of a table, called ones before their callers.
 fn callees_first(table: &ParsedTable) -> Result<Vec<usize>, Diagnostic> {
-    let calls: Vec<Vec<(usize, Span)>> = table.chains.iter().map(|chain| calls(chain).collect()).collect();
+    let all: Vec<Vec<(usize, Span)>> = table.chains.iter().map(|chain| calls(chain).collect()).collect();
+    order_of_calls(&all, &|chain| (table.chains[chain].name.as_str(), table.chains[chain].span))
+}
+
+/// Positions of chains, called ones before their callers. Circles, and calls that are nested too deep, are
+/// errors. Without recursion: a hostile dump has a long line of chains.
+pub(in crate::input::dump) fn order_of_calls<'t>(
+    calls: &[Vec<(usize, Span)>],
+    chain_at: &dyn Fn(usize) -> (&'t str, Span),
+) -> Result<Vec<usize>, Diagnostic> {
     // The number of levels at and below a chain; 0 is not visited yet.
     let mut levels = vec![0_usize; calls.len()];
     let mut open = vec![false; calls.len()];
@@ -38,7 +46,7 @@ fn callees_first(table: &ParsedTable) -> Result<Vec<usize>, Diagnostic> {
             open[chain] = true;
             match calls[chain].get(next) {
                 Some((to, span)) if open[*to] => {
-                    let name = &table.chains[*to].name;
+                    let name = chain_at(*to).0;
                     let message = format!("chain `{name}` calls itself, directly or through others");
                     return Err(Diagnostic::error(Code::Dump, *span, message));
                 }
@@ -54,7 +62,7 @@ fn callees_first(table: &ParsedTable) -> Result<Vec<usize>, Diagnostic> {
                     if below >= DEPTH_MAX {
                         let message =
                             format!("chains that call each other more than {DEPTH_MAX} levels deep");
-                        return Err(Diagnostic::error(Code::Limit, table.chains[chain].span, message));
+                        return Err(Diagnostic::error(Code::Limit, chain_at(chain).1, message));
                     }
                     levels[chain] = below + 1;
                     order.push(chain);

@@ -6,17 +6,17 @@ use crate::source::Span;
 
 /// One condition.
 #[derive(Debug, Clone)]
-pub(super) struct Condition {
+pub(in crate::input::dump) struct Condition {
     /// What must hold.
-    pub(super) holds: Holds,
+    pub(in crate::input::dump) holds: Holds,
     /// Whether the kernel looks beyond the IP header for it. Then a later fragment never fits, negated or not,
     /// unless the device has reassembled it before.
-    pub(super) looks_inside: bool,
+    pub(in crate::input::dump) looks_inside: bool,
 }
 
 /// What must hold for a condition.
 #[derive(Debug, Clone)]
-pub(super) enum Holds {
+pub(in crate::input::dump) enum Holds {
     /// All of these; none is always.
     All(Vec<Match>),
     /// It never holds.
@@ -32,27 +32,27 @@ pub(super) enum Holds {
 
 impl Condition {
     /// All of several tests; none of them is always.
-    pub(super) fn all(matches: Vec<Match>) -> Condition {
+    pub(in crate::input::dump) fn all(matches: Vec<Match>) -> Condition {
         Condition { holds: Holds::All(matches), looks_inside: false }
     }
 
     /// What holds for every packet.
-    pub(super) fn always() -> Condition {
+    pub(in crate::input::dump) fn always() -> Condition {
         Condition::all(Vec::new())
     }
 
     /// What holds for no packet.
-    pub(super) fn never() -> Condition {
+    pub(in crate::input::dump) fn never() -> Condition {
         Condition { holds: Holds::Never, looks_inside: false }
     }
 
     /// One test.
-    pub(super) fn test(test: Test, negated: bool, span: Span) -> Condition {
+    pub(in crate::input::dump) fn test(test: Test, negated: bool, span: Span) -> Condition {
         Condition::all(vec![Match { test, negated, span }])
     }
 
     /// One of several tests; or, turned round, none of them.
-    pub(super) fn any(mut tests: Vec<Match>, negated: bool, span: Span) -> Condition {
+    pub(in crate::input::dump) fn any(mut tests: Vec<Match>, negated: bool, span: Span) -> Condition {
         match negated {
             true => Condition::all(tests.into_iter().map(|one| Match { negated: true, ..one }).collect()),
             false if tests.len() == 1 => Condition::all(std::mem::take(&mut tests)),
@@ -61,7 +61,7 @@ impl Condition {
     }
 
     /// The same, looking beyond the IP header.
-    pub(super) fn inside(mut self) -> Condition {
+    pub(in crate::input::dump) fn inside(mut self) -> Condition {
         self.looks_inside = true;
         self
     }
@@ -84,7 +84,7 @@ impl Context<'_> {
 /// The numbers of `0..=MAX` that are in none of the ranges, both ends included.
 macro_rules! complement {
     ($name:ident, $number:ty) => {
-        pub(super) fn $name(ranges: &[($number, $number)]) -> Vec<($number, $number)> {
+        pub(in crate::input::dump) fn $name(ranges: &[($number, $number)]) -> Vec<($number, $number)> {
             let mut sorted = ranges.to_vec();
             sorted.sort_unstable();
             let mut free = Some(0);

@@ -294,3 +294,8 @@ pub(super) fn reading(option: &str) -> Option<Reading> {
     let rows = EXTENSIONS.iter().flat_map(|extension| extension.options);
     rows.filter(|(names, _)| names.contains(&option)).map(|(_, reading)| *reading).next()
 }
+
+/// Whether a match loads the connection tracker.
+pub(in crate::input::dump) fn tracks(name: &str) -> bool {
+    extension(name).is_some_and(|found| found.tracks)
+}

@@ -21,10 +21,10 @@
 
 mod addrtype;
 mod assemble;
-mod calls;
-mod condition;
+pub(super) mod calls;
+pub(super) mod condition;
 mod coverage;
-mod known;
+pub(super) mod known;
 mod lines;
 mod lower;
 mod matches;
@@ -32,9 +32,9 @@ pub(super) mod names;
 mod nat;
 mod rule;
 mod set;
-mod target;
+pub(super) mod target;
 mod token;
-mod values;
+pub(super) mod values;
 
 pub(super) use coverage::coverage;
 
@@ -49,8 +49,8 @@ use std::collections::BTreeMap;
 /// What one dump of rules compiles to.
 #[derive(Debug, Clone)]
 pub struct Ruleset {
-    /// The family that its hooks bind.
-    pub family: Family,
+    /// The family that its hooks bind; `None` is both.
+    pub family: Option<Family>,
     /// Which program holds the rules.
     pub backend: Backend,
     /// All chains of all tables; those of `filter` have their plain name, the others `TABLE/NAME`.
@@ -58,20 +58,22 @@ pub struct Ruleset {
     pub filter: Filter,
     /// What is not understood in the filter.
     pub unknowns: Vec<Unknown>,
-    /// Which chain (a position in the filter) binds at which stage, in the order of the walk.
-    pub hooks: Vec<(Stage, usize)>,
+    /// Which chain binds at which stage, in the order of the walk.
+    pub hooks: Vec<Bound<Stage>>,
     /// Which chain translates at which place.
-    pub translating: Vec<(Spot, usize)>,
+    pub translating: Vec<Bound<Spot>>,
     /// Rules that may rewrite, redirect or copy packets in a way that the model does not follow (NAT, TEE,
     /// NFQUEUE, …). The filter holds an unknown at the same place, so that nothing is certain on *must*.
     pub havoc: Vec<Doubt>,
     /// What the ledger should name: logs that may carry packets on.
     pub ledger: Vec<LedgerEntry>,
+    /// What keeps packets from the tracker, if something does.
+    pub(super) untracks: Option<UnknownId>,
     /// The unknowns that ask whether a connection is translated (`--ctstate DNAT`). They never hold on a
     /// device where nothing translates.
     pub(super) translation_tests: Vec<UnknownId>,
     /// The unknowns that ask for a type of address that only the routes of the device tell, in order.
-    pub(super) type_tests: BTreeMap<UnknownId, (TypeTest, Side)>,
+    pub(super) type_tests: BTreeMap<UnknownId, (TypeTest, Side, Family)>,
     /// The unknowns that ask for a set, and whether its elements have ports, in order.
     pub(super) set_tests: BTreeMap<UnknownId, (Asked, bool)>,
     /// The sets that `SET` targets add to or delete from.
@@ -79,10 +81,51 @@ pub struct Ruleset {
     /// The unknown of the rules for later fragments, if there are such rules.
     pub(super) reassembly: Option<UnknownId>,
     /// The number of rules of each chain, by table and chain.
-    rules: BTreeMap<(String, String), usize>,
+    pub(super) rules: BTreeMap<(String, String), usize>,
+}
+
+/// A chain that binds somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound<P> {
+    /// Where.
+    pub at: P,
+    /// Its position in the filter.
+    pub chain: usize,
+    /// When, among all chains of the device that bind there.
+    pub rank: Rank,
+}
+
+/// The order in which a packet meets chains that bind at one place: by hook, then by priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank(pub Turn, pub i64);
+
+impl Rank {
+    /// In front of all others.
+    pub const FIRST: Rank = Rank(Turn::Early, i64::MIN);
+}
+
+/// The hooks that the model has one place for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+    /// Before routing.
+    Early,
+    /// The hook of the place itself.
+    Own,
+    /// Behind routing.
+    Late,
 }
 
 impl Ruleset {
+    /// Whether it may translate packets.
+    pub(super) fn may_translate(&self) -> bool {
+        !self.havoc.is_empty() || !self.translating.is_empty()
+    }
+
+    /// Whether the dump has a table of this name.
+    pub(super) fn has_table(&self, table: &str) -> bool {
+        self.rules.keys().any(|(name, _)| name == table)
+    }
+
     /// How many rules a chain has, if it is in the dump.
     pub fn rules_in(&self, table: &str, chain: &str) -> Option<usize> {
         self.rules.get(&(table.to_owned(), chain.to_owned())).copied()
@@ -102,7 +145,7 @@ pub enum Spot {
     Postrouting,
 }
 
-/// A type of address that the `local` table of the device knows (`-m addrtype`, IPv4), beside those that have
+/// A type of address that the `local` table of the device knows (`-m addrtype`, `fib … type`), beside those that have
 /// it everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TypeTest {
@@ -152,7 +195,7 @@ struct Context<'s> {
     set_tests: BTreeMap<UnknownId, (Asked, bool)>,
     set_changes: Vec<Spanned<String>>,
     translation_tests: Vec<UnknownId>,
-    type_tests: BTreeMap<UnknownId, (TypeTest, Side)>,
+    type_tests: BTreeMap<UnknownId, (TypeTest, Side, Family)>,
     /// Whether some rule makes the device track connections.
     tracks: bool,
     /// Whether it reassembles fragments, once a rule has needed to ask.
@@ -219,7 +262,7 @@ impl<'s> Context<'s> {
         let text = self.excerpt(span);
         let settle = "`routes:` in `config`, with the dump of `ip -j route show table all`";
         let id = self.unknown(format!("which addresses `{text}` means"), span, settle.to_owned());
-        self.type_tests.insert(id, (kind, side));
+        self.type_tests.insert(id, (kind, side, self.family));
         Test::Unknown(id)
     }
 

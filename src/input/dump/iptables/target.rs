@@ -41,7 +41,7 @@ pub(super) enum Verdict {
 
 /// What a target that is not understood may do to packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(in crate::input::dump) enum Effect {
     /// It sets a mark, a counter, a set, or a header field that the model does not have, and goes on. Whatever
     /// could read that (`-m mark`, `-m set`, `-m ttl`, a rule of `ip rule` with `fwmark`) is not understood
     /// itself, so that nothing is lost.
@@ -260,6 +260,20 @@ pub(super) fn known(name: &str) -> Option<&'static Target> {
 
 /// Whether a name that no chain has can be that of a target: those are written in capitals and digits. Any
 /// other word is a chain that the dump does not declare.
+/// Whether a rule with this target makes the kernel track connections, and so reassemble fragments.
+pub(in crate::input::dump) fn tracks(name: &str) -> bool {
+    known(name).is_some_and(|target| target.tracks)
+}
+
+/// The effect of a target where what it says is not understood.
+pub(in crate::input::dump) fn effect(name: &str) -> Effect {
+    match known(name).map(|target| target.does) {
+        Some(Does::Other(effect)) => effect,
+        Some(Does::Set) => Effect::Quiet,
+        Some(_) | None => Effect::Havoc,
+    }
+}
+
 pub(super) fn is_target_name(name: &str) -> bool {
     let built_in = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
     let capital = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();

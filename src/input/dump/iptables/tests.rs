@@ -174,7 +174,7 @@ fn what_always_comes_back_takes_nothing_away() {
 }
 
 fn stages(ruleset: &Ruleset) -> Vec<(Stage, &str)> {
-    ruleset.hooks.iter().map(|(stage, chain)| (*stage, ruleset.filter.chains[*chain].name.as_str())).collect()
+    ruleset.hooks.iter().map(|hook| (hook.at, ruleset.filter.chains[hook.chain].name.as_str())).collect()
 }
 
 fn nat(rules: &str) -> Ruleset {
@@ -197,7 +197,7 @@ fn targets_of_nat_become_translations_where_their_chains_run() {
     let spots: Vec<(Spot, &str)> = ruleset
         .translating
         .iter()
-        .map(|(spot, chain)| (*spot, ruleset.filter.chains[*chain].name.as_str()))
+        .map(|hook| (hook.at, ruleset.filter.chains[hook.chain].name.as_str()))
         .collect();
     let expected = [
         (Spot::Prerouting, "nat/PREROUTING"),

@@ -41,7 +41,7 @@ fn address_block(text: &str, family: Family) -> Result<Option<AddressRange>, Str
 }
 
 /// An address; `None` for a host name.
-pub(super) fn address_of(text: &str, family: Family) -> Result<Option<IpAddr>, String> {
+pub(in crate::input::dump) fn address_of(text: &str, family: Family) -> Result<Option<IpAddr>, String> {
     match text.parse::<IpAddr>() {
         Ok(address) if Family::of(address) == family => Ok(Some(address)),
         Ok(_) => Err(format!("`{text}` is not an {family} address")),

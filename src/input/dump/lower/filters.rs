@@ -3,11 +3,12 @@
 use super::{EVERY_STAGE, Lowering, bind};
 use crate::header::{AddressRange, Family};
 use crate::input::dump::ipset::{Answers, Meaning};
-use crate::input::dump::iptables::{Ruleset, Side, Spot, TypeTest};
-use crate::input::dump::{DeviceDump, Doubt, DumpedAction, Given, LinkKind, RouteDump, Setting, SysctlDump};
+use crate::input::dump::iptables::{Rank, Ruleset, Side, Spot, TypeTest};
+use crate::input::dump::nft::Compiled;
+use crate::input::dump::{DeviceDump, Doubt, DumpedAction, Given, LinkKind, Setting, SysctlDump};
 use crate::model::build::{NetworkBuilder, NodeSpec};
 use crate::model::filter::name_fits;
-use crate::model::{Action, Filter, Hook, Match, State, Test, Unknown, UnknownId};
+use crate::model::{Action, Filter, Hook, Match, Stage, State, Test, Unknown, UnknownId};
 use crate::source::Span;
 use std::collections::BTreeMap;
 
@@ -67,16 +68,20 @@ impl Lowering<'_> {
         }
         let sets = dump.ipset.read().and_then(|sets| sets.sets.first());
         node.dumped.sets = sets.map(|set| set.span);
-        let nft = self.nft_doubts(ipv6_runs);
-        for doubt in &nft {
+        let nft = self.nft(ipv6_runs);
+        for doubt in &nft.doubts {
             self.doubt_packets(node, doubt, None, &EVERY_STAGE);
+        }
+        for entry in &nft.ledger {
+            self.builder.add_ledger(entry.clone());
         }
         for doubt in dump.links().iter().flat_map(|link| &link.doubts).filter(|doubt| doubt.havoc) {
             self.doubt_packets(node, doubt, None, &EVERY_STAGE);
         }
+        let mut rulesets: Vec<&Ruleset> = Vec::new();
         for (family, given) in [(Family::V4, v4), (Family::V6, v6)] {
             match given {
-                Given::Read(ruleset) => self.ruleset(node, ruleset, !nft.is_empty()),
+                Given::Read(ruleset) => rulesets.push(ruleset),
                 Given::Absent if family == Family::V4 || ipv6_runs => {
                     let (key, command) = match family {
                         Family::V4 => ("iptables", "iptables-save"),
@@ -92,12 +97,35 @@ impl Lowering<'_> {
                 Given::Absent | Given::Empty(_) => {}
             }
         }
+        // The kernel puts a chain in front of those that have its priority already.
+        rulesets.extend(nft.rulesets.iter().rev());
+        let doubted = nft.doubts.iter().any(|doubt| doubt.havoc);
+        let tracks = rulesets.iter().any(|one| one.filter.tracks);
+        let untracks = self.untracks(&rulesets);
+        let mut bindings = Bindings::default();
+        for ruleset in &rulesets {
+            let translates = doubted || rulesets.iter().any(|one| share(one, ruleset) && one.may_translate());
+            self.ruleset(node, ruleset, Whole { translates, tracks, untracks }, &mut bindings);
+        }
+        if let Some(span) = tie(&rulesets, &nft.rulesets) {
+            let what = "whether iptables or nftables is asked first how to translate";
+            let settle = "translations in one of the two, or at other priorities";
+            let doubt = Doubt::havoc(what, span).settled_by(settle);
+            self.doubt_packets(node, &doubt, None, &EVERY_STAGE);
+        }
+        bindings.bind(node);
     }
 
-    fn ruleset(&mut self, node: &mut NodeSpec, ruleset: &Ruleset, nft_may_translate: bool) {
+    /// What keeps packets from the tracker, if something does: then nobody knows the state of any.
+    fn untracks(&mut self, rulesets: &[&Ruleset]) -> Option<UnknownId> {
+        let mut found = rulesets.iter().filter_map(|one| one.unknowns.get(one.untracks?.index()));
+        let unknown = found.next()?.clone();
+        Some(self.builder.add_unknown(unknown))
+    }
+
+    fn ruleset(&mut self, node: &NodeSpec, ruleset: &Ruleset, whole: Whole, bindings: &mut Bindings) {
         let dump = self.dump;
         let both = [&dump.iptables, &dump.ip6tables].into_iter().filter_map(Given::read);
-        let tracked = both.clone().any(|ruleset| ruleset.filter.tracks);
         let changes = both.flat_map(|ruleset| &ruleset.set_changes);
         let vrfs = Vrfs::of(dump, node);
         let helpers = dump.sysctl.read().map_or(Setting::Unsaid, SysctlDump::connection_helpers);
@@ -107,9 +135,8 @@ impl Lowering<'_> {
         let mut renumber = Renumber {
             ruleset,
             vrfs: &vrfs,
-            routes: dump.routes.read(),
-            translates: nft_may_translate || !ruleset.havoc.is_empty() || !ruleset.translating.is_empty(),
-            blind: tracked && !ruleset.filter.tracks,
+            dump,
+            whole,
             helpers: if let Setting::On(span) = helpers { Some(span) } else { None },
             builder: self.builder,
             ids: BTreeMap::new(),
@@ -120,44 +147,94 @@ impl Lowering<'_> {
         for entry in &ruleset.ledger {
             self.builder.add_ledger(entry.clone());
         }
-        for (stage, chain) in &ruleset.hooks {
-            bind(node, *stage, Hook { filter, chain: *chain, family: Some(ruleset.family) });
+        let hook = |chain| Hook { filter, chain, family: ruleset.family };
+        bindings.opens |= !ruleset.translating.is_empty();
+        bindings.filters.extend(ruleset.hooks.iter().map(|one| (one.rank, one.at, hook(one.chain))));
+        bindings
+            .translating
+            .extend(ruleset.translating.iter().map(|one| (one.rank, one.at, hook(one.chain))));
+    }
+
+    /// What nftables does beside the tables of iptables.
+    fn nft(&self, ipv6_runs: bool) -> Compiled {
+        match &self.dump.nftables {
+            Given::Read(nft) => nft.compile(self.dump.iptables.read(), self.dump.ip6tables.read(), ipv6_runs),
+            Given::Empty(_) => Compiled::default(),
+            Given::Absent => {
+                let settle = "`nftables:` in `config`, with the dump of `nft -j list ruleset`, or `none`";
+                let what = "what nftables does beside iptables";
+                let doubts = vec![Doubt::havoc(what, self.beside.config).settled_by(settle)];
+                Compiled { doubts, ..Compiled::default() }
+            }
         }
-        node.translating.opens |= !ruleset.translating.is_empty();
-        for (spot, chain) in &ruleset.translating {
+    }
+}
+
+/// Whether two rulesets see packets of one family.
+fn share(one: &Ruleset, other: &Ruleset) -> bool {
+    one.family.is_none() || other.family.is_none() || one.family == other.family
+}
+
+/// A table of iptables that translates where a table of nftables does at the same priority. Which was loaded last is asked
+/// first, and no dump tells.
+fn tie(all: &[&Ruleset], of_nft: &[Ruleset]) -> Option<Span> {
+    let is_of_nft = |one: &Ruleset| of_nft.iter().any(|other| std::ptr::eq(one, other));
+    let meets = |old: &Ruleset, new: &Ruleset| {
+        let at = |one: &Ruleset| one.translating.iter().map(|one| (one.at, one.rank)).collect::<Vec<_>>();
+        let new_at = at(new);
+        share(old, new) && at(old).iter().any(|place| new_at.contains(place))
+    };
+    let old = all.iter().filter(|one| !is_of_nft(one));
+    let mut tied = old.filter(|old| of_nft.iter().any(|new| meets(old, new)));
+    tied.next().map(|old| old.filter.span)
+}
+
+/// The chains of a device that bind, whatever dump they come from.
+#[derive(Default)]
+struct Bindings {
+    filters: Vec<(Rank, Stage, Hook)>,
+    translating: Vec<(Rank, Spot, Hook)>,
+    opens: bool,
+}
+
+impl Bindings {
+    /// Binds them in their order.
+    fn bind(mut self, node: &mut NodeSpec) {
+        self.filters.sort_by_key(|(rank, _, _)| *rank);
+        self.translating.sort_by_key(|(rank, _, _)| *rank);
+        for (_, stage, hook) in self.filters {
+            bind(node, stage, hook);
+        }
+        node.translating.opens |= self.opens;
+        for (_, spot, hook) in self.translating {
             let list = match spot {
                 Spot::Prerouting => &mut node.translating.prerouting,
                 Spot::Input => &mut node.translating.input,
                 Spot::Output => &mut node.translating.output,
                 Spot::Postrouting => &mut node.translating.postrouting,
             };
-            list.push(Hook { filter, chain: *chain, family: Some(ruleset.family) });
+            list.push(hook);
         }
     }
+}
 
-    /// What nftables may do beside the tables of iptables.
-    fn nft_doubts(&self, ipv6_runs: bool) -> Vec<Doubt> {
-        match &self.dump.nftables {
-            Given::Read(nft) => nft.doubts(self.dump.iptables.read(), self.dump.ip6tables.read(), ipv6_runs),
-            Given::Empty(_) => Vec::new(),
-            Given::Absent => {
-                let settle = "`nftables:` in `config`, with the dump of `nft -j list ruleset`, or `none`";
-                let what = "what nftables does beside iptables";
-                vec![Doubt::havoc(what, self.beside.config).settled_by(settle)]
-            }
-        }
-    }
+/// What all rulesets of a device come to.
+#[derive(Debug, Clone, Copy)]
+struct Whole {
+    /// Whether something may translate packets of the family.
+    translates: bool,
+    /// Whether something makes the kernel track connections.
+    tracks: bool,
+    /// What keeps packets from the tracker.
+    untracks: Option<UnknownId>,
 }
 
 /// Gives the unknowns of a ruleset their numbers, and settles what only the whole device can settle.
 struct Renumber<'a> {
     ruleset: &'a Ruleset,
     vrfs: &'a Vrfs,
-    routes: Option<&'a RouteDump>,
-    /// Whether something on the device may translate packets of the family.
-    translates: bool,
-    /// Whether the model takes the device for one that reassembles, though packets of this family may not be.
-    blind: bool,
+    dump: &'a DeviceDump,
+    whole: Whole,
     /// Where it says that connection tracking helpers attach themselves.
     helpers: Option<Span>,
     builder: &'a mut NetworkBuilder,
@@ -175,6 +252,17 @@ enum Settled {
     Always,
     /// It holds for none.
     Never,
+}
+
+impl Settled {
+    /// What becomes of the opposite.
+    fn turned(self) -> Settled {
+        match self {
+            Settled::Open => Settled::Open,
+            Settled::Always => Settled::Never,
+            Settled::Never => Settled::Always,
+        }
+    }
 }
 
 impl Renumber<'_> {
@@ -221,7 +309,7 @@ impl Renumber<'_> {
     fn settle(&mut self, one: &mut Match) -> Settled {
         match &mut one.test {
             Test::Unknown(id)
-                if !self.translates && self.ruleset.translation_tests.binary_search(id).is_ok() =>
+                if !self.whole.translates && self.ruleset.translation_tests.binary_search(id).is_ok() =>
             {
                 // Nothing translates, so that the test never holds and its negation always does.
                 return if one.negated { Settled::Always } else { Settled::Never };
@@ -241,30 +329,24 @@ impl Renumber<'_> {
                 one.test = self.typed(id).unwrap_or_else(|| Test::Unknown(self.id(id)));
             }
             Test::Any(any) => {
-                let mut holds = false;
-                any.retain_mut(|one| match self.settle(one) {
-                    Settled::Open => true,
-                    Settled::Never => false,
-                    Settled::Always => {
-                        holds = true;
-                        true
-                    }
-                });
-                match (holds, any.is_empty()) {
-                    (true, _) => return Settled::Always,
-                    (false, true) => return Settled::Never,
-                    (false, false) => {}
+                let mut any = std::mem::take(any);
+                let settled = self.settle_any(&mut any);
+                let settled = if one.negated { settled.turned() } else { settled };
+                if let ([_], Some(only)) = (any.as_slice(), any.first().cloned()) {
+                    *one = Match { negated: only.negated != one.negated, ..only };
+                } else {
+                    one.test = Test::Any(any);
                 }
-                if let [_] = any.as_slice()
-                    && let Some(only) = any.pop()
-                {
-                    *one = only;
-                }
+                return settled;
             }
             Test::InName(pattern) | Test::OutName(pattern) if self.vrfs.blur(pattern) => {
                 one.test = Test::Unknown(self.blurred(&pattern.clone(), one.span));
             }
-            Test::State(states) if states.contains(&State::Related) => {
+            Test::State(states) if self.whole.untracks.is_some() || states.contains(&State::Related) => {
+                if let Some(untracks) = self.whole.untracks {
+                    one.test = Test::Unknown(untracks);
+                    return Settled::Open;
+                }
                 if let Some(span) = self.helpers {
                     // A helper admits connections that no rule names, as related ones.
                     let what = "which further connections helpers admit".to_owned();
@@ -275,7 +357,8 @@ impl Renumber<'_> {
                     one.test = Test::Any(any.to_vec());
                 }
             }
-            Test::Fragment(_) if self.blind => {
+            // The model takes the device for one that reassembles, though packets of this family may not be.
+            Test::Fragment(_) if self.whole.tracks && !self.ruleset.filter.tracks => {
                 if let Some(id) = self.ruleset.reassembly {
                     one.test = Test::Unknown(self.id(id));
                 }
@@ -289,25 +372,43 @@ impl Renumber<'_> {
         Settled::Open
     }
 
+    /// Settles matches of which any is enough, and leaves those that are open.
+    fn settle_any(&mut self, any: &mut Vec<Match>) -> Settled {
+        let mut holds = false;
+        any.retain_mut(|one| match self.settle(one) {
+            Settled::Open => true,
+            Settled::Never => false,
+            Settled::Always => {
+                holds = true;
+                true
+            }
+        });
+        match (holds, any.is_empty()) {
+            (true, _) => Settled::Always,
+            (false, true) => Settled::Never,
+            (false, false) => Settled::Open,
+        }
+    }
+
     /// What a test that asks for a set means, if the sets of the device are known.
     fn set(&mut self, id: UnknownId, span: Span) -> Option<Meaning> {
         let (asked, _) = self.ruleset.set_tests.get(&id)?;
-        Some(self.sets.as_mut()?.meaning(asked, self.ruleset.family, span, self.builder))
+        let family = self.ruleset.family?;
+        Some(self.sets.as_mut()?.meaning(asked, family, span, self.builder))
     }
 
     /// A test for a type of address, if the routes of the device settle it.
     fn typed(&self, id: UnknownId) -> Option<Test> {
-        let (kind, side) = self.ruleset.type_tests.get(&id)?;
+        let (kind, side, family) = self.ruleset.type_tests.get(&id)?;
         let wanted = match kind {
             TypeTest::Broadcast => DumpedAction::Broadcast,
             TypeTest::Anycast => DumpedAction::Anycast,
         };
-        let family = self.ruleset.family;
-        let routes = &self.routes?.routes;
-        let local = routes.iter().filter(|route| route.table == "local" && route.family() == family);
+        let routes = self.dump.routes_of(*family);
+        let local: Vec<_> = routes.filter(|route| route.table == "local").collect();
         // A dump that shows nothing of the table `local` says nothing about it.
-        local.clone().next()?;
-        let of_type = local.filter(|route| route.action == wanted);
+        local.first()?;
+        let of_type = local.iter().filter(|route| route.action == wanted);
         let addresses = of_type.map(|route| AddressRange::prefix(route.prefix)).collect();
         Some(match side {
             Side::Source => Test::Source(addresses),
