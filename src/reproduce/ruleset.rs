@@ -32,7 +32,7 @@ pub(super) fn rules(network: &Network, sources: &SourceMap, node: NodeId) -> Res
         let filter = network.filter(base.hook.filter);
         // A dump is loaded as it is, whatever it hooks where.
         let own = &sources.get(filter.span.source).text;
-        if let Some(program) = loader(&filter.name, own) {
+        if let Some(program) = loader(&filter.name) {
             if dumps.insert(filter.span.source) {
                 loaded.push(Rules { program, text: own.to_string() });
             }
@@ -51,11 +51,10 @@ pub(super) fn rules(network: &Network, sources: &SourceMap, node: NodeId) -> Res
     Ok(loaded)
 }
 
-/// What loads a dump, by the name of its filter and its text.
-fn loader(name: &str, text: &str) -> Option<&'static str> {
+/// What loads the dump of this name. What `nft -j list ruleset` prints, `nft -j -f` does not load (chains that rules jump to may
+/// come later), so it is written from what was read, as policies are.
+fn loader(name: &str) -> Option<&'static str> {
     match name {
-        // Only JSON begins so, and of the devices' own files with rules only `nft -j list ruleset` is JSON.
-        _ if text.trim_start().starts_with('{') => Some("nft -j -f -"),
         "iptables" => Some("iptables-restore"),
         "ip6tables" => Some("ip6tables-restore"),
         _ => None,

@@ -54,7 +54,6 @@ fn what_is_shipped_as_a_counterexample_happens_on_the_kernel() {
         "topologies",
         "examples/first",
         "tests/corpus/ipset",
-        "tests/corpus/nft-border",
         "tests/corpus/translation",
         "tests/corpus/translation-dumped",
     ];
