@@ -1,13 +1,14 @@
 //! A comparison that cannot fail shows nothing: each of these mistakes in the model is noticed.
 
 use super::bench::{Bench, From};
-use super::beside::{Probe, Seen, Sets, beside_engine, beside_interpreter, observe, walked};
+use super::beside::{Probe, Sets, beside_engine, beside_interpreter, observe, walked};
 use super::described::{Described, describe, folder};
 use super::guard::isolated;
 use super::probes::Asker;
 use super::random::network;
 use super::rules::Coverage;
 use super::spec::Spec;
+use super::talk::{Sent, talk};
 use isoaudit::engine::Compiled;
 use isoaudit::header::AddressRange;
 use isoaudit::model::{Antispoof, Assumption, Fact, Match, Network, RouteAction, Rule, Test};
@@ -19,7 +20,7 @@ struct Recorded {
     spec: Spec,
     described: Described,
     /// Packets in order, each list from the beginning.
-    sent: Vec<Vec<(Probe, Seen)>>,
+    sent: Vec<Vec<Sent>>,
 }
 
 fn record(seed: u64) -> Recorded {
@@ -28,15 +29,18 @@ fn record(seed: u64) -> Recorded {
     let described = describe(&spec, &bench, folder(&format!("mistakes-{seed}"))).unwrap();
     let mut asker = Asker::new(&spec, seed);
     let mut sent = Vec::new();
-    let singles: Vec<Vec<Probe>> = (0..150).map(|_| vec![asker.single()]).collect();
-    let sessions: Vec<Vec<Probe>> = (0..15).map(|_| asker.session()).collect();
-    for (number, probes) in singles.iter().chain(&sessions).enumerate() {
-        if number == singles.len() {
-            let hosts = (0..spec.nodes.len()).filter(|node| spec.nodes[*node].is_host);
-            hosts.for_each(|node| bench.mute(node).unwrap());
-        }
-        sent.push(probes.iter().map(|probe| (probe.clone(), observe(&mut bench, probe))).collect());
-        (0..spec.nodes.len()).for_each(|node| bench.forget(node).unwrap());
+    let singles: Vec<Probe> = (0..150).map(|_| asker.single()).collect();
+    let forget = |bench: &mut Bench| (0..spec.nodes.len()).for_each(|node| bench.forget(node).unwrap());
+    for probe in singles {
+        let seen = observe(&mut bench, &probe);
+        sent.push(vec![(probe, seen)]);
+        forget(&mut bench);
+    }
+    let hosts = (0..spec.nodes.len()).filter(|node| spec.nodes[*node].is_host);
+    hosts.for_each(|node| bench.mute(node).unwrap());
+    for _ in 0..15 {
+        sent.push(talk(&mut asker, &mut bench));
+        forget(&mut bench);
     }
     Recorded { spec, described, sent }
 }
@@ -47,8 +51,7 @@ fn difference(recorded: &Recorded, described: &Described) -> Option<String> {
     let compiled = Compiled::new(&described.network);
     let mut sets: BTreeMap<usize, Sets<'_>> = BTreeMap::new();
     for list in sent {
-        let probes: Vec<Probe> = list.iter().map(|(probe, _)| probe.clone()).collect();
-        for ((probe, seen), walked) in list.iter().zip(walked(spec, described, &probes)) {
+        for ((probe, seen), walked) in list.iter().zip(walked(spec, described, list)) {
             if let Err(what) = beside_interpreter(probe, seen, &walked) {
                 return Some(what);
             }

@@ -43,6 +43,11 @@ fn report(tally: &Tally, took: Duration) {
     // The harness has begun a line of its own.
     println!("\n{networks} networks, {packets} packets in {:.1} s", took.as_secs_f64());
     println!("{arrived} got further than their line, {delivered} were delivered, {answers} drew answers");
+    println!(
+        "{} networks translate; {} single packets arrived as others, {} in conversations",
+        tally.translating, tally.translated, tally.said_translated
+    );
+    println!("{} later packets with something certain; {} walks cut short", tally.settled, tally.cut_short);
     println!("{sessions} sessions; {} ways that the engine shows arrived", tally.witnesses);
     println!("{} of single packets: may is must; {} late", tally.exact, tally.late);
     println!("{} claims judged, {} hold", tally.claims, tally.hold);
