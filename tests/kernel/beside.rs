@@ -8,9 +8,12 @@ use super::talk::Sent;
 use isoaudit::engine::{self, Compiled, Cut, Limits, Places, Query};
 use isoaudit::header::{Fragment, Packet};
 use isoaudit::model::Reading;
+use isoaudit::replay::route::Outcome;
+use isoaudit::replay::state::fresh;
 use isoaudit::replay::{
-    Branch, End, Foothold, Leg, Origin, Place, Question, Send, Stance, Values, walk_choosing,
+    Branch, Decision, End, Foothold, Hop, Leg, Origin, Place, Question, Send, Stance, Values, walk_choosing,
 };
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
@@ -130,12 +133,16 @@ fn take(seen: &mut Seen, probe: &Probe, events: &[Event]) {
     }
 }
 
-/// Where an event shows a packet of the probe, or an answer to it.
+/// Where an event shows that a packet arrives.
 fn spot_of(probe: &Probe, event: &Event) -> Option<Spot> {
     match event.what {
         What::Heard(_) => None,
-        // What a node sends to itself, be it by a broadcast, never leaves it.
-        What::Delivered if probe.from == From::Own(event.node) => None,
+        // A node hears its own broadcasts, which the walk does not know.
+        What::Delivered
+            if probe.from == From::Own(event.node) && event.read.packet.dst == probe.packet.dst =>
+        {
+            None
+        }
         What::Put(link) => Some(Spot::Line(link)),
         What::Delivered => Some(Spot::Node(event.node)),
     }
@@ -227,19 +234,20 @@ pub(crate) fn walked(spec: &Spec, described: &Described, sent: &[Sent]) -> Vec<W
     let sends: Vec<Send> = sent.iter().map(|(probe, _)| send_of(spec, described, probe)).collect();
     let values: Vec<Values> = sent.iter().map(|(probe, seen)| seen.values(probe)).collect();
     let question = question(&sends);
-    let by = |reading| -> Vec<(Vec<Arrivals>, bool)> {
+    let by = |reading| -> Vec<(Vec<Arrivals>, [bool; 2])> {
         let legs = walk_choosing(&described.network, reading, &question, &sends, &values).legs;
         let of_leg = |(leg, (probe, _)): (&Leg, &Sent)| {
             let limited = leg.branches.iter().any(|branch| branch.end == End::Limit);
-            (of_branches(spec, described, probe, &leg.branches), limited)
+            let chooses = leg.branches.iter().flat_map(|branch| &branch.hops).any(has_equals);
+            (of_branches(spec, described, probe, &leg.branches), [limited, chooses])
         };
         legs.iter().zip(sent).map(of_leg).collect()
     };
     let mut open = false;
     let mut all = Vec::new();
     let readings = by(Reading::Must).into_iter().zip(by(Reading::May));
-    for (((must, _), (may, cut_short)), (probe, seen)) in readings.zip(sent) {
-        let is_choice = must.len() > 1;
+    for (((must, [_, chooses]), (may, [cut_short, _])), (probe, seen)) in readings.zip(sent) {
+        let is_choice = chooses || must.len() > 1;
         let mut walked = Walked { must, may: may.into_iter().flatten().collect(), is_choice, cut_short };
         let just = walked.is_just(seen) && seen.answers.is_empty() && !probe.is_particular();
         if open {
@@ -249,6 +257,14 @@ pub(crate) fn walked(spec: &Spec, described: &Described, sent: &[Sent]) -> Vec<W
         all.push(walked);
     }
     all
+}
+
+/// Whether a packet was sent on by one of several equal routes.
+fn has_equals(hop: &Hop) -> bool {
+    hop.decisions.iter().any(|decision| match decision {
+        Decision::Routed { found, .. } => matches!(&found.outcome, Outcome::Send(hops) if hops.len() > 1),
+        _ => false,
+    })
 }
 
 /// The arrivals of each way.
@@ -290,8 +306,10 @@ fn spots(described: &Described) -> impl Iterator<Item = (Place, Spot)> + '_ {
 pub(crate) struct Sets<'c> {
     must: engine::Reached<'c>,
     may: engine::Reached<'c>,
-    /// The same where others have opened what they like before.
-    opened: engine::Reached<'c>,
+    /// The same where others have opened what they like before; asked for only then.
+    opened: OnceCell<engine::Reached<'c>>,
+    compiled: &'c Compiled<'c>,
+    link: usize,
 }
 
 /// A query about all that starts on a line.
@@ -322,15 +340,17 @@ impl<'c> Sets<'c> {
         let of = |reading| {
             engine::explore(compiled, &query(described, link, reading), Limits::default()).expect("no limit")
         };
-        let mut helped = query(described, link, Reading::May);
-        helped.accomplices.segments.iter_mut().for_each(|there| *there = true);
-        let opened = engine::explore(compiled, &helped, Limits::default()).expect("no limit");
-        Sets { must: of(Reading::Must), may: of(Reading::May), opened }
+        Sets { must: of(Reading::Must), may: of(Reading::May), opened: OnceCell::new(), compiled, link }
     }
 
     /// Whether a packet perhaps arrives at a spot after others have sent what they like.
     fn may_follow(&self, described: &Described, spot: Spot, packet: &Packet) -> bool {
-        self.opened.contains(place(described, spot), packet)
+        let opened = self.opened.get_or_init(|| {
+            let mut helped = query(described, self.link, Reading::May);
+            helped.accomplices.segments.iter_mut().for_each(|there| *there = true);
+            engine::explore(self.compiled, &helped, Limits::default()).expect("no limit")
+        });
+        opened.contains(place(described, spot), packet)
     }
 
     /// Whether a packet arrives at a spot, certainly and possibly.
@@ -377,7 +397,9 @@ fn say(what: &str, spots: &[(Spot, Packet)], probe: &Probe, seen: &Seen, walked:
 
 /// What the interpreter gets wrong about a probe.
 pub(crate) fn beside_interpreter(probe: &Probe, seen: &Seen, walked: &Walked) -> Result<(), String> {
-    if !probe.is_particular() && !is_one_of(&walked.must, &seen.arrived) {
+    // A choice that is certain in one state only is none of the ways of *must*; the network may take it all the same.
+    let is_open = walked.is_choice && fresh(&probe.packet).len() > 1;
+    if !probe.is_particular() && !is_open && !is_one_of(&walked.must, &seen.arrived) {
         return Err(say("the interpreter is certain of more", &[], probe, seen, walked));
     }
     let wrong = missing(&seen.arrived, &walked.may);

@@ -94,12 +94,12 @@ impl Writer<'_> {
         IpNet::new(inside, self.words.pool.prefix_len()).unwrap().trunc()
     }
 
-    fn address(&mut self) -> IpAddr {
+    pub(crate) fn address(&mut self) -> IpAddr {
         self.chance.pick(&self.words.addresses)
     }
 
     /// One of the first addresses of a network.
-    fn of_pool(&mut self, net: IpNet) -> IpAddr {
+    pub(crate) fn of_pool(&mut self, net: IpNet) -> IpAddr {
         let first = address_number(net.network());
         let number = (first + self.chance.below(6) as u128).min(address_number(net.broadcast()));
         address_from_number(Family::of(net.addr()), number)

@@ -305,6 +305,12 @@ impl Writer<'_> {
                 rules.push(self.rule(name, Targets::Early));
             }
         }
+        // What only a packet has that nothing has translated yet.
+        for address in [self.of_pool(self.words.pool), self.address()] {
+            if self.chance.percent(40) {
+                rules.push(format!("-A PREROUTING -d {address} -j DROP"));
+            }
+        }
         let chains = CHAINS.map(|name| format!("{name} ACCEPT")).to_vec();
         TableText { name: "mangle".to_owned(), chains, rules }
     }
