@@ -54,7 +54,24 @@ pub fn receive(
     let peers = peers(view, tables, id);
     let ways =
         |state, course| ways_in(view, &Arrival { node: id, incoming, packet, course, peers: &peers }, state);
-    Reception::Handled(under_states(view, packet, &may_be, timing, ways))
+    let all = under_states(view, packet, &may_be, timing, ways);
+    Reception::Handled(without_clashes(view, tables, timing, id, packet, all))
+}
+
+/// The ways without those that are not certain because a translation would make of a new connection what another one is
+/// already: it gets another port, or is dropped if it has none (`nf_nat_core.c`, `__nf_conntrack_confirm`).
+pub(super) fn without_clashes(
+    view: &View<'_>,
+    tables: &Tables,
+    timing: Timing,
+    node: NodeId,
+    came: &Packet,
+    mut ways: Vec<Way>,
+) -> Vec<Way> {
+    if !view.is_may() && timing == Timing::Fixed && view.translates(node) {
+        ways.retain(|way| way.opens == Opens::NOTHING || !tables.is_taken(node, came, &way.packet));
+    }
+    ways
 }
 
 /// Why an interface does not even hear a packet, if so.
