@@ -151,6 +151,11 @@ impl<'a> Follow<'a> {
         if walker.hops.len() >= MAX_HOPS || self.is_full() {
             return self.end(walker, End::Limit);
         }
+        let comes_again = walker.hops.iter().any(|hop| hop.place == here);
+        if comes_again && !self.view.is_may() && self.view.translates(node) {
+            // The connection that it opened here itself may stand in its way now, so that it gets another port.
+            return self.end(walker.at(here, Some(incoming), Vec::new()), End::Uncertain(Vec::new()));
+        }
         walker.seen.push((incoming, walker.packet));
         self.answers.extend(answers(self.view, self.tables, incoming, &walker.packet));
         match receive(self.view, self.tables, self.timing, incoming, &walker.packet) {

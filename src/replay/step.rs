@@ -174,6 +174,11 @@ fn ways_in(view: &View<'_>, arrival: &Arrival<'_>, state: State) -> Vec<Way> {
     let hooks = &view.network.node(node).translating.prerouting;
     let spot = Spot { hooks, end: Translated::Destination, lender: Some(incoming), peers };
     for (packet, progress) in forms(view, &spot, &sight, course, progress, &mut ways) {
+        if !view.is_may() && packet.dst != sight.packet.dst && is_group_at(view, incoming, sight.packet.dst) {
+            // Linux does not pass on what was sent to all on the line, whatever its destination has become (`ip_forward`).
+            ways.push(progress.stop(&packet, End::Group));
+            continue;
+        }
         let translated = Through { course, peers };
         routed(view, &Sight { packet: &packet, ..sight }, translated, progress, &mut ways);
     }
