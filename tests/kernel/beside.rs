@@ -7,7 +7,7 @@ use super::spec::Spec;
 use super::talk::Sent;
 use isoaudit::engine::{self, Compiled, Cut, Limits, Places, Query};
 use isoaudit::header::{Fragment, Packet};
-use isoaudit::model::Reading;
+use isoaudit::model::{Network, NewAddress, Reading, Translation};
 use isoaudit::replay::route::Outcome;
 use isoaudit::replay::state::fresh;
 use isoaudit::replay::{
@@ -238,7 +238,8 @@ pub(crate) fn walked(spec: &Spec, described: &Described, sent: &[Sent]) -> Vec<W
         let legs = walk_choosing(&described.network, reading, &question, &sends, &values).legs;
         let of_leg = |(leg, (probe, _)): (&Leg, &Sent)| {
             let limited = leg.branches.iter().any(|branch| branch.end == End::Limit);
-            let chooses = leg.branches.iter().flat_map(|branch| &branch.hops).any(has_equals);
+            let mut hops = leg.branches.iter().flat_map(|branch| &branch.hops);
+            let chooses = hops.any(|hop| is_chosen(&described.network, hop));
             (of_branches(spec, described, probe, &leg.branches), [limited, chooses])
         };
         legs.iter().zip(sent).map(of_leg).collect()
@@ -259,10 +260,17 @@ pub(crate) fn walked(spec: &Spec, described: &Described, sent: &[Sent]) -> Vec<W
     all
 }
 
-/// Whether a packet was sent on by one of several equal routes.
-fn has_equals(hop: &Hop) -> bool {
+/// Whether a packet was sent on by one of several equal routes, or was translated where something may be chosen.
+fn is_chosen(network: &Network, hop: &Hop) -> bool {
+    let mut translations = network.filters.iter().flat_map(|filter| &filter.translations);
+    let is_free = |translation: &Translation| {
+        let of_pool = matches!(translation.to, NewAddress::Range(range) if range.low != range.high);
+        of_pool || translation.random || translation.ports.is_some_and(|(low, high)| low != high)
+    };
+    let chooses = translations.any(is_free);
     hop.decisions.iter().any(|decision| match decision {
         Decision::Routed { found, .. } => matches!(&found.outcome, Outcome::Send(hops) if hops.len() > 1),
+        Decision::Translated { .. } => chooses,
         _ => false,
     })
 }
