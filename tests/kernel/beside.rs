@@ -7,11 +7,11 @@ use super::spec::Spec;
 use super::talk::Sent;
 use isoaudit::engine::{self, Compiled, Cut, Limits, Places, Query};
 use isoaudit::header::{Fragment, Packet};
-use isoaudit::model::{Network, NewAddress, Reading, Translation};
+use isoaudit::model::{Network, NewAddress, Reading};
 use isoaudit::replay::route::Outcome;
 use isoaudit::replay::state::fresh;
 use isoaudit::replay::{
-    Branch, Decision, End, Foothold, Hop, Leg, Origin, Place, Question, Send, Stance, Values, walk_choosing,
+    Branch, Decision, End, Foothold, Leg, Origin, Place, Question, Send, Stance, Values, walk_choosing,
 };
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +66,7 @@ pub(crate) struct Seen {
 impl Seen {
     /// What translations may have chosen from: they chose something of this.
     fn values(&self, probe: &Probe) -> Values {
-        let all = self.arrived.iter().chain(&self.answers).map(|(_, packet)| packet);
+        let all = self.arrived.iter().map(|(_, packet)| packet);
         Values::of(all.chain([&probe.packet]))
     }
 
@@ -217,6 +217,8 @@ pub(crate) struct Walked {
     pub(crate) may: Arrivals,
     /// Whether the network chooses among several certain ways.
     pub(crate) is_choice: bool,
+    /// Whether a translation may choose.
+    pub(crate) is_free: bool,
     /// There are more ways than are followed.
     pub(crate) cut_short: bool,
 }
@@ -234,22 +236,26 @@ pub(crate) fn walked(spec: &Spec, described: &Described, sent: &[Sent]) -> Vec<W
     let sends: Vec<Send> = sent.iter().map(|(probe, _)| send_of(spec, described, probe)).collect();
     let values: Vec<Values> = sent.iter().map(|(probe, seen)| seen.values(probe)).collect();
     let question = question(&sends);
-    let by = |reading| -> Vec<(Vec<Arrivals>, [bool; 2])> {
+    let pools = has_pools(&described.network);
+    let by = |reading| -> Vec<(Vec<Arrivals>, [bool; 3])> {
         let legs = walk_choosing(&described.network, reading, &question, &sends, &values).legs;
         let of_leg = |(leg, (probe, _)): (&Leg, &Sent)| {
             let limited = leg.branches.iter().any(|branch| branch.end == End::Limit);
-            let mut hops = leg.branches.iter().flat_map(|branch| &branch.hops);
-            let chooses = hops.any(|hop| is_chosen(&described.network, hop));
-            (of_branches(spec, described, probe, &leg.branches), [limited, chooses])
+            let hops = leg.branches.iter().flat_map(|branch| &branch.hops);
+            let mut decisions = hops.flat_map(|hop| &hop.decisions);
+            let routes = decisions.clone().any(has_equals);
+            let translates = decisions.any(|decision| matches!(decision, Decision::Translated { .. }));
+            (of_branches(spec, described, probe, &leg.branches), [limited, routes, translates && pools])
         };
         legs.iter().zip(sent).map(of_leg).collect()
     };
     let mut open = false;
     let mut all = Vec::new();
     let readings = by(Reading::Must).into_iter().zip(by(Reading::May));
-    for (((must, [_, chooses]), (may, [cut_short, _])), (probe, seen)) in readings.zip(sent) {
-        let is_choice = chooses || must.len() > 1;
-        let mut walked = Walked { must, may: may.into_iter().flatten().collect(), is_choice, cut_short };
+    for (((must, [_, routes, is_free]), (may, [cut_short, ..])), (probe, seen)) in readings.zip(sent) {
+        let is_choice = routes || is_free || must.len() > 1;
+        let mut walked =
+            Walked { must, may: may.into_iter().flatten().collect(), is_choice, is_free, cut_short };
         let just = walked.is_just(seen) && seen.answers.is_empty() && !probe.is_particular();
         if open {
             walked.must.clear();
@@ -260,18 +266,20 @@ pub(crate) fn walked(spec: &Spec, described: &Described, sent: &[Sent]) -> Vec<W
     all
 }
 
-/// Whether a packet was sent on by one of several equal routes, or was translated where something may be chosen.
-fn is_chosen(network: &Network, hop: &Hop) -> bool {
+/// Whether a packet was sent on by one of several equal routes.
+fn has_equals(decision: &Decision) -> bool {
+    match decision {
+        Decision::Routed { found, .. } => matches!(&found.outcome, Outcome::Send(hops) if hops.len() > 1),
+        _ => false,
+    }
+}
+
+/// Whether some translation may choose what it makes of a packet.
+fn has_pools(network: &Network) -> bool {
     let mut translations = network.filters.iter().flat_map(|filter| &filter.translations);
-    let is_free = |translation: &Translation| {
+    translations.any(|translation| {
         let of_pool = matches!(translation.to, NewAddress::Range(range) if range.low != range.high);
         of_pool || translation.random || translation.ports.is_some_and(|(low, high)| low != high)
-    };
-    let chooses = translations.any(is_free);
-    hop.decisions.iter().any(|decision| match decision {
-        Decision::Routed { found, .. } => matches!(&found.outcome, Outcome::Send(hops) if hops.len() > 1),
-        Decision::Translated { .. } => chooses,
-        _ => false,
     })
 }
 
@@ -407,7 +415,9 @@ fn say(what: &str, spots: &[(Spot, Packet)], probe: &Probe, seen: &Seen, walked:
 pub(crate) fn beside_interpreter(probe: &Probe, seen: &Seen, walked: &Walked) -> Result<(), String> {
     // A choice that is certain in one state only is none of the ways of *must*; the network may take it all the same.
     let is_open = walked.is_choice && fresh(&probe.packet).len() > 1;
-    if !probe.is_particular() && !is_open && !is_one_of(&walked.must, &seen.arrived) {
+    // What dies of what it was translated to shows nobody what that was.
+    let is_unseen = walked.is_free && walked.must.iter().any(|way| seen.arrived.is_subset(way));
+    if !probe.is_particular() && !is_open && !is_unseen && !is_one_of(&walked.must, &seen.arrived) {
         return Err(say("the interpreter is certain of more", &[], probe, seen, walked));
     }
     let wrong = missing(&seen.arrived, &walked.may);
