@@ -57,6 +57,7 @@ codes! {
     Selector "selector" "A selector that cannot be read.";
     Policy "policy" "A policy rule that cannot be read or means nothing.";
     Dump "dump" "A device's own file that cannot be read.";
+    Reproduce "reproduce" "A counterexample that cannot be shown on this machine.";
 }
 
 /// One further place that explains a diagnostic.

@@ -7,7 +7,7 @@
 //!
 //! | layer | what it is |
 //! | --- | --- |
-//! | [`source`], [`header`] | where each byte came from; the fields of a packet |
+//! | [`source`], [`header`], [`wire`] | where each byte came from; the fields of a packet, and its bytes |
 //! | [`diag`] | diagnostics with codes and places; collected, never printed |
 //! | [`model`] | the validated network; [`model::build::NetworkBuilder`] is the only door in |
 //! | `set` | packet sets: canonical interval decision diagrams |
@@ -16,6 +16,7 @@
 //! | [`input`] | one reader for each format |
 //! | [`replay`] | the second interpreter: one concrete packet, by the book; shares nothing with `set` and `engine` |
 //! | [`verdict`] | claim to question, answer to verdict; every counterexample replayed |
+//! | [`reproduce`] | a counterexample as a script that makes it happen on a kernel |
 //! | [`report`] | one writer for each format |
 //!
 //! # Two readings
@@ -51,7 +52,9 @@ pub mod input;
 pub mod model;
 pub mod replay;
 pub mod report;
+pub mod reproduce;
 #[doc(hidden)]
 pub mod set;
 pub mod source;
 pub mod verdict;
+pub mod wire;

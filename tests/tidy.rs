@@ -11,13 +11,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("source", &[]),
     ("diag", &["source"]),
     ("model", &["header", "source", "diag"]),
+    ("wire", &["header"]),
     ("set", &["header"]),
     ("claim", &["model", "header", "source", "diag"]),
     ("engine", &["set", "model", "header"]),
     ("input", &["claim", "model", "header", "source", "diag"]),
     ("replay", &["claim", "model", "header", "source"]),
     ("verdict", &["engine", "replay", "claim", "model", "header", "source"]),
-    ("report", &["verdict", "claim", "model", "header", "source", "diag"]),
+    ("reproduce", &["verdict", "model", "wire", "header", "source"]),
+    ("report", &["verdict", "claim", "model", "wire", "header", "source", "diag"]),
     ("audit", &["report", "verdict", "replay", "input", "claim", "model", "header", "source", "diag"]),
 ];
 

@@ -14,7 +14,8 @@ Exit codes (whatever the format):
   3  nothing is violated, but something is undetermined or vacuous
 
 Colours follow --color, then NO_COLOR, then FORCE_COLOR and CLICOLOR_FORCE, then the terminal.
-isoaudit opens no network connection and writes no file but those that --format names.";
+isoaudit opens no network connection and writes no file but those that --format names. What
+`reproduce` sends stays in network namespaces of its own.";
 
 const CHECK_EXAMPLES: &str = "\
 Inputs are files, directories, or - for standard input. Of a directory every topology in it and
@@ -40,6 +41,20 @@ Examples:
   isoaudit trace topology.yaml --from fw --in eth0 --source 198.51.100.9 --to 10.1.0.20 tcp/443
   isoaudit trace topology.yaml --after 'db1 10.1.0.20>198.51.100.9 tcp/443 sport=40000' \\
       --from internet --source 198.51.100.9 --sport 443 --to 10.1.0.20 tcp/40000 --flags ack";
+
+const REPRODUCE_HELP: &str = "\
+The devices on the way become network namespaces, wired as the segments that the packets cross,
+with their addresses, routes and settings; rules that a device's own files hold are loaded from
+those, policies as nftables. Then the packets are sent in order, and counters say where the kernel
+saw each. Everything is in namespaces of their own, which end with the command: nothing outside
+changes, and nothing stays. It needs no root where the system lets users have namespaces.
+
+Exit code 0: the kernel did what the finding says. 1: it did not. 2: it could not be tried.
+
+Examples:
+  isoaudit reproduce topology.yaml no-way-out
+  isoaudit reproduce topology.yaml b7a4af21be0aa5e7
+  isoaudit reproduce topology.yaml no-way-out --script > what-would-run.sh";
 
 const LIST_EXAMPLES: &str = "\
 Of a directory the one topology in it is taken or, if none is in it, the only one below it.
@@ -95,6 +110,12 @@ pub(crate) enum Command {
     /// Walk one packet, and show every decision with its line
     #[command(after_help = TRACE_EXAMPLES)]
     Trace(TraceArgs),
+    /// Make a counterexample happen, on the Linux kernel of this machine
+    #[command(after_help = REPRODUCE_HELP)]
+    Reproduce(ReproduceArgs),
+    /// Send one packet, from its IP header on (what the script of `reproduce` calls)
+    #[command(hide = true)]
+    SendPacket(SendPacketArgs),
     /// Show which places a selector selects, certainly and possibly
     #[command(after_help = LIST_EXAMPLES)]
     List(ListArgs),
@@ -223,6 +244,33 @@ pub(crate) struct TraceArgs {
     pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) description: SourceArgs,
+}
+
+/// `reproduce`
+#[derive(Debug, Args)]
+pub(crate) struct ReproduceArgs {
+    /// The topology: a file, a directory that holds one, or - for standard input
+    #[arg(value_name = "INPUT")]
+    pub(crate) input: PathBuf,
+    /// The claim that breaks, or the fingerprint of a finding as JSON and captures tell it
+    #[arg(value_name = "FINDING")]
+    pub(crate) finding: String,
+    /// Write the script that would run, and run nothing
+    #[arg(long)]
+    pub(crate) script: bool,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+}
+
+/// `send-packet`
+#[derive(Debug, Args)]
+pub(crate) struct SendPacketArgs {
+    /// The interface to send it by, or - to leave that to the routes
+    #[arg(value_name = "INTERFACE")]
+    pub(crate) interface: String,
+    /// The packet in hexadecimal
+    #[arg(value_name = "BYTES")]
+    pub(crate) bytes: String,
 }
 
 /// `list`

@@ -3,7 +3,7 @@
 use super::args::{ColourChoice, Global};
 use super::exit::Exit;
 use super::failure::Failure;
-use isoaudit::report::{Detail, Look, format, safe};
+use isoaudit::report::{Detail, Look, safe, text};
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -41,9 +41,9 @@ impl Console {
     }
 
     /// Writes to standard output. A reader who has seen enough, such as `head`, is no failure.
-    pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn print(&self, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        match out.write_all(bytes.as_ref()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(Failure::Write { path: None, error })
             }
@@ -69,8 +69,7 @@ impl Console {
         match failure {
             Failure::Usage(error) => return self.usage(&error),
             Failure::Input { diagnostics, sources } => {
-                let text = format("text").map(|text| (text.errors)(&diagnostics, &sources, &self.err));
-                self.complain(&text.unwrap_or_default());
+                self.complain(&text::errors(&diagnostics, &sources, &self.err));
             }
             Failure::Write { path, error } => {
                 let target = path.map_or_else(|| "standard output".to_owned(), |p| p.display().to_string());

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &FmtArgs, console: &Console) -> Outcome {
 fn check(all: &[Formatted], console: &Console) -> Outcome {
     let changed: Vec<&Formatted> = all.iter().filter(|file| file.before != file.after).collect();
     for file in &changed {
-        console.print(&format!("{}\n", safe(&file.path.display().to_string())))?;
+        console.print(format!("{}\n", safe(&file.path.display().to_string())))?;
     }
     Ok(if changed.is_empty() { Exit::Fine } else { Exit::Violated })
 }

@@ -13,8 +13,10 @@ mod output;
 mod packet;
 mod pipeline;
 mod progress;
+mod reproduce;
 mod resolve;
 mod schema;
+mod send;
 mod trace;
 
 use args::{Cli, Command};
@@ -35,6 +37,8 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let end = match cli.command {
         Command::Check(arguments) => check::run(&arguments, &console),
         Command::Trace(arguments) => trace::run(&arguments, &console),
+        Command::Reproduce(arguments) => reproduce::run(&arguments, &console),
+        Command::SendPacket(arguments) => send::run(&arguments),
         Command::List(arguments) => list::run(&arguments, &console),
         Command::Resolve(arguments) => resolve::run(&arguments, &console),
         Command::Fmt(arguments) => fmt::run(&arguments, &console),

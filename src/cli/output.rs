@@ -10,7 +10,7 @@ use isoaudit::diag::suggest;
 use isoaudit::report::{Detail, FORMATS, Format, Look, format, safe};
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 /// A format and where it goes.
@@ -69,6 +69,13 @@ impl Outputs {
         if requests.is_empty() {
             requests.extend(format("text").map(|format| Request { format, file: None }));
         }
+        let unseen = requests.iter().find(|request| request.file.is_none() && !request.format.is_text);
+        if let Some(Request { format, .. }) = unseen.filter(|_| io::stdout().is_terminal()) {
+            let name = format.name;
+            return Err(usage(&format!(
+                "a terminal cannot show `{name}`; name a file: --format {name}=FILE"
+            )));
+        }
         for (index, request) in requests.iter().enumerate() {
             if requests[..index].iter().any(|before| before.file == request.file) {
                 let place = request.file.as_ref().map_or_else(
@@ -85,7 +92,7 @@ impl Outputs {
     pub(crate) fn deliver(
         &self,
         console: &Console,
-        render: impl Fn(&Format, &Look) -> Result<String, Failure>,
+        render: impl Fn(&Format, &Look) -> Result<Vec<u8>, Failure>,
     ) -> Result<(), Failure> {
         self.deliver_to(console, |format, look, _| render(format, look))
     }
@@ -93,16 +100,16 @@ impl Outputs {
     fn deliver_to(
         &self,
         console: &Console,
-        render: impl Fn(&Format, &Look, Option<&Path>) -> Result<String, Failure>,
+        render: impl Fn(&Format, &Look, Option<&Path>) -> Result<Vec<u8>, Failure>,
     ) -> Result<(), Failure> {
         let mut written = Vec::new();
-        let mut shown = String::new();
+        let mut shown = Vec::new();
         for request in &self.requests {
             match &request.file {
                 Some(file) => {
                     let look = Look { detail: self.detail, ..Look::PLAIN };
-                    let text = render(request.format, &look, Some(file))?;
-                    written.push(Draft::new(file, &text).map_err(|error| Failure::write(file, error))?);
+                    let bytes = render(request.format, &look, Some(file))?;
+                    written.push(Draft::new(file, &bytes).map_err(|error| Failure::write(file, error))?);
                 }
                 None => {
                     let look = Look { detail: self.detail, ..console.out };
@@ -123,7 +130,7 @@ impl Outputs {
         let Failure::Input { diagnostics, sources } = &failure else { return failure };
         let told = self.deliver_to(console, |format, look, file| {
             let told_already = format.name == "text" && file.is_none();
-            Ok(if told_already { String::new() } else { (format.errors)(diagnostics, sources, look) })
+            Ok(if told_already { Vec::new() } else { (format.errors)(diagnostics, sources, look) })
         });
         if let Err(unwritten) = told {
             console.fail(unwritten);
@@ -134,7 +141,7 @@ impl Outputs {
 
 /// Replaces a file whole, or leaves it as it was.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    Draft::new(path, text).and_then(Draft::publish).map_err(|error| Failure::write(path, error))
+    Draft::new(path, text.as_bytes()).and_then(Draft::publish).map_err(|error| Failure::write(path, error))
 }
 
 /// Wrong usage that only shows when all arguments are known.
@@ -155,10 +162,10 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(path: &Path, text: &str) -> io::Result<Draft> {
+    fn new(path: &Path, bytes: &[u8]) -> io::Result<Draft> {
         // A device or a pipe, such as /dev/stderr, cannot be replaced.
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())?;
+            fs::OpenOptions::new().write(true).open(path)?.write_all(bytes)?;
             return Ok(Draft { path: path.to_owned(), temporary: None });
         }
         let Some(name) = path.file_name() else { return Err(io::Error::other("it names no file")) };
@@ -168,7 +175,7 @@ impl Draft {
         let temporary = path.with_file_name(hidden);
         let draft = Draft { path: path.to_owned(), temporary: Some(temporary.clone()) };
         let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&temporary)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(bytes)?;
         file.sync_all()?;
         Ok(draft)
     }
@@ -214,9 +221,9 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join("report.json");
         fs::write(&path, "old").unwrap();
-        drop(Draft::new(&path, "new").unwrap());
+        drop(Draft::new(&path, b"new").unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
-        Draft::new(&path, "new").unwrap().publish().unwrap();
+        Draft::new(&path, b"new").unwrap().publish().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         fs::remove_dir_all(&folder).unwrap();

@@ -5,6 +5,7 @@
 
 pub mod json;
 pub mod listing;
+pub mod pcap;
 pub mod safe;
 mod snippet;
 mod style;
@@ -155,6 +156,9 @@ impl Report {
     }
 }
 
+/// Writes something as bytes, given the texts that it speaks of.
+pub type Writer<T> = fn(&T, &SourceMap, &Look) -> Vec<u8>;
+
 /// A way to write reports.
 #[derive(Debug)]
 pub struct Format {
@@ -162,14 +166,16 @@ pub struct Format {
     pub name: &'static str,
     /// What it is for, in a few words.
     pub about: &'static str,
+    /// Whether a terminal can show it.
+    pub is_text: bool,
     /// Writes what was decided about some topologies.
-    pub report: fn(&[Report], &SourceMap, &Look) -> String,
+    pub report: Writer<[Report]>,
     /// Writes why nothing was decided.
-    pub errors: fn(&[Diagnostic], &SourceMap, &Look) -> String,
+    pub errors: Writer<[Diagnostic]>,
     /// Writes the walks of given packets, if the format can.
-    pub trace: Option<fn(&trace::Trace, &SourceMap, &Look) -> String>,
+    pub trace: Option<Writer<trace::Trace>>,
     /// Writes what a selector selects, if the format can.
-    pub listing: Option<fn(&listing::Listing, &SourceMap, &Look) -> String>,
+    pub listing: Option<Writer<listing::Listing>>,
 }
 
 /// Every format. A new one is one file and one row.
@@ -177,18 +183,29 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "text",
         about: "for people: each broken claim with its path, each decision with its line",
-        report: text::report,
-        errors: text::errors,
-        trace: Some(text::trace),
-        listing: Some(text::listing),
+        is_text: true,
+        report: |reports, sources, look| text::report(reports, sources, look).into_bytes(),
+        errors: |diagnostics, sources, look| text::errors(diagnostics, sources, look).into_bytes(),
+        trace: Some(|trace, sources, look| text::trace(trace, sources, look).into_bytes()),
+        listing: Some(|listing, sources, look| text::listing(listing, sources, look).into_bytes()),
     },
     Format {
         name: "json",
         about: "for programs: everything, versioned (`isoaudit schema report`)",
-        report: json::report,
-        errors: json::errors,
-        trace: Some(json::trace),
-        listing: Some(json::listing),
+        is_text: true,
+        report: |reports, sources, look| json::report(reports, sources, look).into_bytes(),
+        errors: |diagnostics, sources, look| json::errors(diagnostics, sources, look).into_bytes(),
+        trace: Some(|trace, sources, look| json::trace(trace, sources, look).into_bytes()),
+        listing: Some(|listing, sources, look| json::listing(listing, sources, look).into_bytes()),
+    },
+    Format {
+        name: "pcap",
+        about: "for Wireshark and tcpdump: the packets of each counterexample at each hop (pcapng)",
+        is_text: false,
+        report: |reports, sources, _| pcap::report(reports, sources),
+        errors: |diagnostics, _, _| pcap::errors(diagnostics),
+        trace: Some(|trace, sources, _| pcap::trace(trace, sources)),
+        listing: None,
     },
 ];
 

@@ -1,9 +1,11 @@
 //! The real binary, in an environment of our own: exit codes, streams, formats, colours, help.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod days;
 mod hostile;
 mod inputs;
+mod reproduce;
 mod terminal;
 mod trace;
 
@@ -74,7 +76,7 @@ fn errors_in(json: &str) -> usize {
 #[test]
 fn help_is_what_was_reviewed() {
     let mut text = String::new();
-    for command in ["", "check", "trace", "list", "resolve", "fmt", "schema", "explain"] {
+    for command in ["", "check", "trace", "reproduce", "list", "resolve", "fmt", "schema", "explain"] {
         let mut arguments: Vec<&str> = Some(command).filter(|c| !c.is_empty()).into_iter().collect();
         arguments.push("--help");
         let output = run(&arguments);
@@ -118,7 +120,7 @@ fn wrong_usage_is_told_on_standard_error() {
 #[test]
 fn an_unknown_format_names_the_known_ones() {
     let told = stderr(&run(&["check", "-f", "jsno", "x"]));
-    assert!(told.contains("text, json") && told.contains("did you mean `json`?"), "{told}");
+    assert!(told.contains("text, json, pcap") && told.contains("did you mean `json`?"), "{told}");
     let told = stderr(&run(&["check", "-f", "text", "-f", "json", "x"]));
     assert!(told.contains("two formats go to standard output"), "{told}");
 }
@@ -312,15 +314,20 @@ fn several_formats_come_out_of_one_run() {
     let folder = network("formats", LEAK);
     let file = folder.path("topology.yaml");
     let (json, text) = (folder.path("report.json"), folder.path("report.txt"));
+    let pcap = folder.path("report.pcapng");
     fs::write(&json, "old").unwrap();
-    let (to_json, to_text) = (format!("json={json}"), format!("text={text}"));
-    let output = run(&["check", &file, "-f", "text", "-f", &to_json, "-f", &to_text, "--color", "always"]);
+    let [to_json, to_text, to_pcap] =
+        [format!("json={json}"), format!("text={text}"), format!("pcap={pcap}")];
+    let formats = ["-f", "text", "-f", &to_json, "-f", &to_text, "-f", &to_pcap];
+    let output = run(&[&["check", &file, "--color", "always"][..], &formats].concat());
     assert_eq!(code(&output), 1);
     let value: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
     assert_eq!(value["counts"]["violated"], 2);
     let written = fs::read_to_string(&text).unwrap();
     assert!(stdout(&output).contains('\u{1b}') && !written.contains('\u{1b}'), "files are plain");
-    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 4, "no draft is left behind");
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 5, "no draft is left behind");
+    assert_eq!(fs::read(&pcap).unwrap()[..4], [0x0a, 0x0d, 0x0d, 0x0a], "a section of pcapng");
+    assert_eq!(run(&["check", &file, "-f", "pcap"]).stdout, fs::read(&pcap).unwrap(), "a pipe gets the same");
 }
 
 #[test]

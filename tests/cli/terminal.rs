@@ -158,3 +158,16 @@ fn colours_are_no_reason_to_hide_progress_but_a_dumb_terminal_is() {
     let (seen, _) = shown(Watched::Errors, &[], &[("TERM", "dumb")], Duration::from_millis(600));
     assert_eq!(seen, "", "it could not take the line away");
 }
+
+#[test]
+fn a_terminal_gets_no_capture() {
+    let terminal = Terminal::new();
+    let mut command = isoaudit(&["check", "-", "-f", "pcap"]);
+    command.stdin(Stdio::null()).stdout(terminal.end()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    drop(command);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("--format pcap=FILE"), "{}", stderr(&output));
+    assert_eq!(terminal.seen(), "");
+}

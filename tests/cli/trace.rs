@@ -3,12 +3,12 @@
 use super::{LEAK, code, network, run, stderr, stdout};
 use std::process::Command;
 
-/// The commands behind `= reproduce:`, as a shell would read them.
+/// The commands behind `= trace:`, as a shell would read them.
 pub(super) fn commands(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        let Some((_, mut command)) = line.split_once("= reproduce: ").map(|(a, b)| (a, b.to_owned())) else {
+        let Some((_, mut command)) = line.split_once("= trace: ").map(|(a, b)| (a, b.to_owned())) else {
             continue;
         };
         while let Some(begun) = command.strip_suffix('\\') {

@@ -52,8 +52,7 @@ fn judge_with(test: &str, files: &[(&str, &str)], options: &Options) -> Judged {
             judged
         }
         Err(found) => {
-            let errors = report::format("text").unwrap().errors;
-            panic!("{test}: {}", errors(&found.sorted(), &sources, &Look::PLAIN));
+            panic!("{test}: {}", report::text::errors(&found.sorted(), &sources, &Look::PLAIN));
         }
     }
 }
@@ -82,8 +81,7 @@ impl Judged {
     }
 
     fn text(&self) -> String {
-        let write = report::format("text").unwrap().report;
-        write(std::slice::from_ref(&self.report), &self.sources, &Look::PLAIN)
+        report::text::report(std::slice::from_ref(&self.report), &self.sources, &Look::PLAIN)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::claim::note;
 use super::hops::Table;
 use super::{Page, path, reproduce};
+use crate::claim::Statement;
 use crate::report::Report;
 use crate::report::safe::columns;
 use crate::report::style::{Look, Tone, WIDTH, paragraph, wrap};
@@ -182,18 +183,21 @@ fn footer(finding: &Finding, elsewhere: Option<&str>, context: &Context<'_>) -> 
         out.push_str(&note("note", &look.clean(choice), look));
     }
     if context.judgement.verdict != Verdict::Vacuous {
-        out.push_str(&command(&reproduce::command(finding, context.report), look));
+        out.push_str(&command("= trace: ", &reproduce::trace(finding, context.report), look));
+    }
+    let arrives = !matches!(context.judgement.claim.statement, Statement::Reachable(_));
+    if context.judgement.verdict == Verdict::Violated && arrives {
+        out.push_str(&command("= reproduce: ", &reproduce::on_a_kernel(finding, context.report), look));
     }
     out
 }
 
 /// The command on as many lines as it needs, each but the last ending in a backslash, so that it can be
 /// pasted. Words are never broken and never elided: the command must work.
-fn command(words: &[String], look: &Look) -> String {
+fn command(label: &str, words: &[String], look: &Look) -> String {
     if words.is_empty() {
         return String::new();
     }
-    let label = "= reproduce: ";
     let indent = 3 + columns(label);
     let mut lines: Vec<String> = Vec::new();
     for word in words {

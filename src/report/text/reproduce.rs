@@ -1,12 +1,20 @@
-//! Commands that walk the packets of a finding again.
+//! Commands that walk the packets of a finding again: in the second interpreter, and on a kernel.
 
 use crate::header::{Fragment, Packet, proto, service_name, tcp_flags};
 use crate::report::Report;
 use crate::verdict::{Finding, Hop, Leg, Sender};
 
+/// The arguments of the command that makes a finding happen on a kernel, as in [`trace`].
+pub(super) fn on_a_kernel(finding: &Finding, report: &Report) -> Vec<String> {
+    if finding.legs.is_empty() {
+        return Vec::new();
+    }
+    vec![format!("isoaudit reproduce {}", shell(&report.input)), finding.fingerprint.clone()]
+}
+
 /// The arguments of the command, each a shell word, those that belong together in one item.
 /// Earlier packets, which only open connections, stand under `--after`.
-pub(super) fn command(finding: &Finding, report: &Report) -> Vec<String> {
+pub(super) fn trace(finding: &Finding, report: &Report) -> Vec<String> {
     let Some((last, before)) = finding.legs.split_last() else { return Vec::new() };
     let mut words = vec![format!("isoaudit trace {}", shell(&report.input))];
     words.extend(report.as_of.iter().map(|day| format!("--as-of {day}")));

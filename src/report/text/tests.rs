@@ -119,9 +119,10 @@ fn of_several_ways_in_one_is_told_in_full_and_the_others_shortly() {
     {
         assert!(out.contains(said), "{said}: {out}");
     }
-    assert_eq!(out.matches("= reproduce:").count(), 1);
+    assert_eq!(out.matches("= trace:").count(), 1);
+    assert_eq!(out.matches("= reproduce: isoaudit reproduce").count(), 1);
     let all = text(&story, Look { detail: Detail::Full, ..Look::PLAIN });
-    assert_eq!(all.matches("= reproduce:").count(), 7, "with -v each is told: {all}");
+    assert_eq!(all.matches("= trace:").count(), 7, "with -v each is told: {all}");
     assert!(
         !all.contains("similar") && all.lines().all(|line| columns(line) <= WIDTH || line.contains("trace"))
     );
