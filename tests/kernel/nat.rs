@@ -17,12 +17,17 @@ impl Writer<'_> {
         let mut chains = CHAINS.map(|name| format!("{name} ACCEPT")).to_vec();
         chains.extend([BEFORE, BEHIND].map(|name| format!("{name} -")));
         let mut rules = Vec::new();
-        let usual: [(usize, fn(&mut Self) -> Vec<String>); 4] =
-            [(45, Self::forward), (45, Self::hide), (20, Self::hairpin), (25, Self::map)];
-        for (share, write) in usual {
-            if self.chance.percent(share) {
-                rules.extend(write(self));
-            }
+        if self.chance.percent(45) {
+            rules.push(self.forward());
+        }
+        if self.chance.percent(45) {
+            rules.push(self.hide());
+        }
+        if self.chance.percent(20) {
+            rules.extend(self.hairpin());
+        }
+        if self.chance.percent(25) {
+            rules.extend(self.map());
         }
         let others = [
             ("PREROUTING", Targets::Destination, 3),
@@ -42,20 +47,20 @@ impl Writer<'_> {
     }
 
     /// A port of the gateway that leads to somebody behind it.
-    fn forward(&mut self) -> Vec<String> {
+    fn forward(&mut self) -> String {
         self.count("port forward");
         let inside = self.address();
         let outside = if self.chance.percent(50) { self.of_pool(self.words.pool) } else { self.address() };
         let protocol = self.chance.pick(&["tcp", "udp"]);
         let to = self.with_ports(inside.to_string(), 60);
-        vec![format!(
+        format!(
             "-A PREROUTING -d {outside} -p {protocol} -m {protocol} --dport {} -j DNAT --to-destination {to}",
             port(self.chance)
-        )]
+        )
     }
 
     /// What leaves by a line is hidden behind it.
-    fn hide(&mut self) -> Vec<String> {
+    fn hide(&mut self) -> String {
         self.count("MASQUERADE");
         let out = self.chance.pick(&self.words.interfaces);
         let whose = if self.chance.percent(40) {
@@ -63,26 +68,26 @@ impl Writer<'_> {
         } else {
             String::new()
         };
-        vec![format!("-A POSTROUTING{whose} -o {out} -j MASQUERADE")]
+        format!("-A POSTROUTING{whose} -o {out} -j MASQUERADE")
     }
 
     /// Who asks for a neighbour by the gateway gets its answer by it.
-    fn hairpin(&mut self) -> Vec<String> {
+    fn hairpin(&mut self) -> [String; 2] {
         self.count("hairpin");
         let net = self.chance.pick(&self.words.prefixes);
         let (inside, outside) = (self.of_pool(net), self.of_pool(self.words.pool));
-        vec![
+        [
             format!("-A PREROUTING -d {outside} -j DNAT --to-destination {inside}"),
             format!("-A POSTROUTING -s {net} -d {net} -j MASQUERADE"),
         ]
     }
 
     /// One address for one, both ways.
-    fn map(&mut self) -> Vec<String> {
+    fn map(&mut self) -> [String; 2] {
         self.count("NETMAP both ways");
         let pool = self.words.pool;
         let inside = self.like_pool();
-        vec![
+        [
             format!("-A PREROUTING -d {pool} -j NETMAP --to {inside}"),
             format!("-A POSTROUTING -s {inside} -j NETMAP --to {pool}"),
         ]
