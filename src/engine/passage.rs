@@ -181,6 +181,11 @@ impl Run<'_, '_> {
                 let mut sets = Vec::new();
                 for (rule, set) in view.translations(meeting).iter() {
                     let mut came = view.space.intersect(packets, *set);
+                    if let (Reading::Must, Some(_), Some(receiver)) = (view.reading, rule, meeting.incoming) {
+                        // Linux does not pass on what was sent to all on the line, whatever its destination has become.
+                        let groups = view.compiled.group_at(receiver);
+                        came = view.space.minus(came, groups);
+                    }
                     // What may be of no connection, too, is certain only where that makes no difference.
                     if look.kind == LookKind::AnyFresh {
                         came = view.fixed(came, *rule);

@@ -151,9 +151,16 @@ impl<'a> Follow<'a> {
         if walker.hops.len() >= MAX_HOPS || self.is_full() {
             return self.end(walker, End::Limit);
         }
+        let comes_again = walker.hops.iter().any(|hop| hop.place == here);
+        if comes_again && !self.view.is_may() && self.view.translates(node) {
+            // The connection that it opened here itself may stand in its way now, so that it gets another port.
+            return self.end(walker.at(here, Some(incoming), Vec::new()), End::Uncertain(Vec::new()));
+        }
         walker.seen.push((incoming, walker.packet));
         self.answers.extend(answers(self.view, self.tables, incoming, &walker.packet));
-        match receive(self.view, self.tables, self.timing, incoming, &walker.packet) {
+        let own = (comes_again && self.view.translates(node)).then(|| self.with_own_connections());
+        let tables = own.as_ref().unwrap_or(self.tables);
+        match receive(self.view, tables, self.timing, incoming, &walker.packet) {
             Reception::Ignored(end) => self.end(walker.at(here, Some(incoming), Vec::new()), end),
             Reception::Handled(ways) => self.leave(walker, node, Some(incoming), ways),
             Reception::Possible(unknown) => {
@@ -163,6 +170,15 @@ impl<'a> Follow<'a> {
             }
             Reception::Internet => self.internet(walker, node, incoming),
         }
+    }
+
+    /// The connections that are open now that the packet has opened some itself (*may* only).
+    fn with_own_connections(&self) -> Tables {
+        let mut tables = self.tables.clone();
+        for Opened { node, came, went, admits } in &self.opened {
+            tables.open(*node, came, went, *admits, 0);
+        }
+        tables
     }
 
     /// The internet has the packet: on *may* somebody there may answer anything; for certain it comes to whoever owns
@@ -198,6 +214,13 @@ impl<'a> Follow<'a> {
             }
             let mut here = walker.at(Place::Node(node), incoming, decisions);
             here.become_what(packet);
+            let openings =
+                opens.each().map(|admits| Opened { node, came: walker.packet, went: packet, admits });
+            let early = !named && self.view.is_may() && !matches!(exit, Exit::Stop(_));
+            if early {
+                // It may meet its own connection when it comes again.
+                self.opened.extend(openings.clone());
+            }
             let gone = match exit {
                 Exit::Stop(end) => {
                     stops.push((here, end));
@@ -222,10 +245,8 @@ impl<'a> Follow<'a> {
                 Exit::Reroute { out } => self.reroute(here, out),
             };
             went |= gone;
-            if gone {
-                let opened =
-                    opens.each().map(|admits| Opened { node, came: walker.packet, went: packet, admits });
-                self.opened.extend(opened);
+            if gone && !early {
+                self.opened.extend(openings);
             }
         }
         if went && named {

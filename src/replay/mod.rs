@@ -31,7 +31,8 @@ pub use explore::{Reached, explore};
 pub use test::certainly_matches;
 pub use trace::trace;
 pub use trail::{Branch, Decision, End, Hop, Place};
-pub use walk::{Crossing, Leg, Origin, Send, Walked, walk};
+pub use translate::Values;
+pub use walk::{Crossing, Leg, Origin, Send, Walked, walk, walk_choosing};
 
 use crate::claim::Door;
 use crate::header::{AddressRange, Packet};

@@ -2,7 +2,7 @@
 
 use super::filter::Sight;
 use super::state::{Tables, states};
-use super::step::{Progress, Through, finish, go_out, next_hops};
+use super::step::{Progress, Through, finish, go_out, next_hops, without_clashes};
 use super::trail::End;
 use super::translate::{Course, Spot, forms, peers};
 use super::view::View;
@@ -25,9 +25,10 @@ pub fn originate(
     let may_be = states(view, tables, node, packet);
     let peers = peers(view, tables, node);
     let through = |course| Through { course, peers: &peers };
-    under_states(view, packet, &may_be, timing, |state, course| {
+    let ways = under_states(view, packet, &may_be, timing, |state, course| {
         ways_out(view, node, packet, state, through(course))
-    })
+    });
+    without_clashes(view, tables, timing, node, packet, ways)
 }
 
 /// The ways of an answer, which leaves under any of these states. Answers are thought of on *may* only.

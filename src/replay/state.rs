@@ -164,6 +164,19 @@ impl Tables {
         hits
     }
 
+    /// Whether another connection of the node has the ends that a new one would have behind the node, so that the two could
+    /// not be told apart there. Of ICMP the identifiers do that, which no packet has here.
+    pub fn is_taken(&self, node: NodeId, came: &Packet, went: &Packet) -> bool {
+        let (came, went) = (Tuple::of(came), Tuple::of(went));
+        let table = &self.tables[node.index()];
+        let Some(answer) = went.reversed().filter(|_| !matches!(went.proto, proto::ICMP | proto::ICMPV6))
+        else {
+            return false;
+        };
+        let answered = table.back.get(&answer).into_iter().flatten().any(|other| other.came != came);
+        answered || table.forth.contains_key(&answer)
+    }
+
     /// Whether the address is an end of an open connection at the node.
     pub fn is_peer(&self, node: NodeId, address: IpAddr) -> bool {
         self.tables[node.index()].peers.contains(&address)

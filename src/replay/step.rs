@@ -54,7 +54,24 @@ pub fn receive(
     let peers = peers(view, tables, id);
     let ways =
         |state, course| ways_in(view, &Arrival { node: id, incoming, packet, course, peers: &peers }, state);
-    Reception::Handled(under_states(view, packet, &may_be, timing, ways))
+    let all = under_states(view, packet, &may_be, timing, ways);
+    Reception::Handled(without_clashes(view, tables, timing, id, packet, all))
+}
+
+/// The ways without those that are not certain because a translation would make of a new connection what another one is
+/// already: it gets another port, or is dropped if it has none (`nf_nat_core.c`, `__nf_conntrack_confirm`).
+pub(super) fn without_clashes(
+    view: &View<'_>,
+    tables: &Tables,
+    timing: Timing,
+    node: NodeId,
+    came: &Packet,
+    mut ways: Vec<Way>,
+) -> Vec<Way> {
+    if !view.is_may() && timing == Timing::Fixed && view.translates(node) {
+        ways.retain(|way| way.opens == Opens::NOTHING || !tables.is_taken(node, came, &way.packet));
+    }
+    ways
 }
 
 /// Why an interface does not even hear a packet, if so.
@@ -157,6 +174,11 @@ fn ways_in(view: &View<'_>, arrival: &Arrival<'_>, state: State) -> Vec<Way> {
     let hooks = &view.network.node(node).translating.prerouting;
     let spot = Spot { hooks, end: Translated::Destination, lender: Some(incoming), peers };
     for (packet, progress) in forms(view, &spot, &sight, course, progress, &mut ways) {
+        if !view.is_may() && packet.dst != sight.packet.dst && is_group_at(view, incoming, sight.packet.dst) {
+            // Linux does not pass on what was sent to all on the line, whatever its destination has become (`ip_forward`).
+            ways.push(progress.stop(&packet, End::Group));
+            continue;
+        }
         let translated = Through { course, peers };
         routed(view, &Sight { packet: &packet, ..sight }, translated, progress, &mut ways);
     }

@@ -97,13 +97,25 @@ struct Stirred {
 
 /// Replays sends in order (SEMANTICS.md section 5.4).
 pub fn walk(network: &Network, reading: Reading, question: &Question, sends: &[Send]) -> Walked {
+    walk_choosing(network, reading, question, sends, &[])
+}
+
+/// The same, with translations that choose from given values where they are free to choose, a list for each send. Without
+/// one, those of the named way are taken.
+pub fn walk_choosing(
+    network: &Network,
+    reading: Reading,
+    question: &Question,
+    sends: &[Send],
+    values: &[Values],
+) -> Walked {
     let mut tables = Tables::new(network.nodes.len());
     // Whoever a packet that counts stirs up counts too; the others only open connections.
     let mut counting = Stirred::default();
     let mut others = Stirred::default();
     let mut legs = Vec::new();
     for (number, send) in sends.iter().enumerate() {
-        let whole = || match named(send) {
+        let whole = || match values.get(number).cloned().or_else(|| named(send)) {
             Some(values) => View::new(network, reading, question).choosing(values),
             None => View::new(network, reading, question),
         };

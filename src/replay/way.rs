@@ -65,7 +65,7 @@ impl Opens {
     }
 
     /// For each thing that is opened, whether it is a connection.
-    pub fn each(self) -> impl Iterator<Item = bool> {
+    pub fn each(self) -> impl Iterator<Item = bool> + Clone {
         [(self.connection, true), (self.binding, false)]
             .into_iter()
             .filter(|(is, _)| *is)

@@ -3,7 +3,7 @@
 //! through, of which it must say so, for an auditor that never says "holds" would pass as well.
 
 use super::bench::{Bench, From};
-use super::beside::{Probe, Spot, observe};
+use super::beside::{Probe, Spot, beside_interpreter, observe, walked};
 use super::described::{check, describe, folder};
 use super::frame::{Shape, encode, error_about};
 use super::guard::isolated;
@@ -384,5 +384,42 @@ fn errors_of_a_device_are_related_to_what_they_are_about() {
         };
         let lost = from_line(0, packet("10.2.0.2", "192.0.2.1", proto::UDP));
         open_and_closed("related-error", of("RELATED,ESTABLISHED"), of("ESTABLISHED"), [0, 1], &[lost]);
+    });
+}
+
+#[test]
+fn two_connections_that_are_one_behind_a_gateway_are_not_both_certain() {
+    isolated("attacks::two_connections_that_are_one_behind_a_gateway_are_not_both_certain", || {
+        let mut spec = filtered(star(3), ["DROP", "ACCEPT", "DROP"], &[]);
+        let chains = ["PREROUTING ACCEPT", "INPUT ACCEPT", "OUTPUT ACCEPT", "POSTROUTING ACCEPT"];
+        let hiding = TableText {
+            name: "nat".to_owned(),
+            chains: chains.map(str::to_owned).to_vec(),
+            rules: vec!["-A POSTROUTING -o eth2 -j MASQUERADE".to_owned()],
+        };
+        spec.nodes[0].tables[0].tables.push(hiding);
+        let mut bench = Bench::build(&spec).unwrap();
+        let described = describe(&spec, &bench, folder("clash")).unwrap();
+        (1..spec.nodes.len()).for_each(|host| bench.mute(host).unwrap());
+        for proto in [proto::GRE, proto::UDP] {
+            let both = [("10.1.0.2", 0), ("10.2.0.2", 1)];
+            let probes = both.map(|(src, link)| from_line(link, packet(src, "10.3.0.2", proto)));
+            let sent = probes.map(|probe| (probe.clone(), observe(&mut bench, &probe)));
+            let walks = walked(&spec, &described, &sent);
+            let went = |arrived: &super::beside::Arrivals| {
+                arrived.iter().find(|(spot, _)| *spot == Spot::Line(2)).map(|(_, form)| *form)
+            };
+            let [first, second] = [0, 1].map(|number| went(&sent[number].1.arrived));
+            let first = first.expect("the first one arrives");
+            assert_eq!(walks[0].must.iter().map(went).collect::<Vec<_>>(), [Some(first)]);
+            // One without ports is dropped, one with ports gets another.
+            assert_eq!(second.is_some(), proto == proto::UDP);
+            assert!(second.is_none_or(|second| second.src == first.src && second.sport != first.sport));
+            assert!(!walks[1].must.is_empty());
+            assert!(walks[1].must.iter().all(|way| went(way).is_none()));
+            for ((probe, seen), walked) in sent.iter().zip(&walks) {
+                assert_eq!(beside_interpreter(probe, seen, walked), Ok(()));
+            }
+        }
     });
 }

@@ -420,8 +420,13 @@ impl Bench {
             }
             let logged = |kind: u16, body: &[u8]| {
                 const PACKET: u16 = 4 << 8;
+                const INCOMING: u16 = 4;
                 const PAYLOAD: u16 = 9;
-                let payload = (kind == PACKET).then(|| find_attribute(body, 4, PAYLOAD)).flatten();
+                const LOOPBACK: &[u8] = &[0, 0, 0, 1];
+                // What a node sends to itself never leaves it.
+                let is_own = kind == PACKET && find_attribute(body, 4, INCOMING) == Some(LOOPBACK);
+                let is_packet = kind == PACKET && !is_own;
+                let payload = is_packet.then(|| find_attribute(body, 4, PAYLOAD)).flatten();
                 if let Some(read) = payload.and_then(decode) {
                     events.push(Event { node, what: What::Delivered, read });
                 }

@@ -4,10 +4,16 @@ use super::bench::{Bench, Event, From, What};
 use super::described::Described;
 use super::frame::{Read, Shape, parts};
 use super::spec::Spec;
+use super::talk::Sent;
 use isoaudit::engine::{self, Compiled, Cut, Limits, Places, Query};
 use isoaudit::header::{Fragment, Packet};
-use isoaudit::model::Reading;
-use isoaudit::replay::{Branch, End, Foothold, Origin, Place, Question, Send, Stance, walk};
+use isoaudit::model::{Network, NewAddress, Reading};
+use isoaudit::replay::route::Outcome;
+use isoaudit::replay::state::fresh;
+use isoaudit::replay::{
+    Branch, Decision, End, Foothold, Leg, Origin, Place, Question, Send, Stance, Values, walk_choosing,
+};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
@@ -53,6 +59,21 @@ pub(crate) struct Seen {
     pub(crate) answers: Arrivals,
     /// The nodes that have heard any of it.
     pub(crate) touched: BTreeSet<usize>,
+    /// The identifier of an echo request as it was delivered.
+    pub(crate) echo: Option<u16>,
+}
+
+impl Seen {
+    /// What translations may have chosen from: they chose something of this.
+    fn values(&self, probe: &Probe) -> Values {
+        let all = self.arrived.iter().map(|(_, packet)| packet);
+        Values::of(all.chain([&probe.packet]))
+    }
+
+    /// Whether somebody has changed the probe.
+    pub(crate) fn is_translated(&self, probe: &Probe) -> bool {
+        self.arrived.iter().any(|(_, packet)| *packet != probe.packet)
+    }
 }
 
 /// Sends a probe and looks where it gets.
@@ -81,21 +102,25 @@ fn take(seen: &mut Seen, probe: &Probe, events: &[Event]) {
         From::Line { link, to } => Some((link, to)),
         From::Own(_) => None,
     };
-    for Event { node, what, read } in events {
+    let firsts = first_parts(probe, events);
+    for event @ Event { node, read, .. } in events {
         seen.touched.insert(*node);
-        let spot = match what {
-            What::Heard(_) => continue,
-            // What a node sends to itself, be it by a broadcast, never leaves it.
-            What::Delivered if probe.from == From::Own(*node) => continue,
-            What::Put(link) => Spot::Line(*link),
-            What::Delivered => Spot::Node(*node),
-        };
+        let Some(spot) = spot_of(probe, event) else { continue };
         match own_form(probe, read) {
+            Some(packet) if packet.fragment == Fragment::Later && firsts.contains_key(&spot) => {
+                let forms = firsts[&spot].iter().map(|form| Packet { fragment: Fragment::Later, ..*form });
+                seen.arrived.extend(
+                    forms.filter(|form| form.fragment == probe.packet.fragment).map(|form| (spot, form)),
+                );
+            }
             Some(packet) => {
                 // Whoever puts a datagram together may send it on, or deliver it, as one: then each part arrives.
                 let sent = probe.packet.fragment;
                 if packet.fragment == sent || packet.fragment == Fragment::Whole {
                     seen.arrived.insert((spot, Packet { fragment: sent, ..packet }));
+                    if let Spot::Node(_) = spot {
+                        seen.echo = Some(read.echo);
+                    }
                 }
             }
             None => {
@@ -106,6 +131,34 @@ fn take(seen: &mut Seen, probe: &Probe, events: &[Event]) {
     if let Some((link, _)) = injected {
         seen.arrived.insert((Spot::Line(link), probe.packet));
     }
+}
+
+/// Where an event shows that a packet arrives.
+fn spot_of(probe: &Probe, event: &Event) -> Option<Spot> {
+    match event.what {
+        What::Heard(_) => None,
+        // A node hears its own broadcasts, which the walk does not know.
+        What::Delivered
+            if probe.from == From::Own(event.node) && event.read.packet.dst == probe.packet.dst =>
+        {
+            None
+        }
+        What::Put(link) => Some(Spot::Line(link)),
+        What::Delivered => Some(Spot::Node(event.node)),
+    }
+}
+
+/// The first parts of a datagram by where they were seen. Whoever translates a datagram and takes it apart again writes the
+/// header of its later parts where the bench still has to read it, so that they look translated where they were not yet.
+/// Where a first part was seen, the later one had the same addresses.
+fn first_parts(probe: &Probe, events: &[Event]) -> BTreeMap<Spot, BTreeSet<Packet>> {
+    let mut found: BTreeMap<Spot, BTreeSet<Packet>> = BTreeMap::new();
+    for event in events.iter().filter(|event| event.read.packet.fragment == Fragment::First) {
+        if let (Some(spot), Some(form)) = (spot_of(probe, event), own_form(probe, &event.read)) {
+            found.entry(spot).or_default().insert(form);
+        }
+    }
+    found
 }
 
 /// The probe as it was seen, if this is the probe and no answer to it.
@@ -162,21 +215,72 @@ pub(crate) struct Walked {
     pub(crate) must: Vec<Arrivals>,
     /// By *may*, on all ways together.
     pub(crate) may: Arrivals,
+    /// Whether the network chooses among several certain ways.
+    pub(crate) is_choice: bool,
+    /// Whether a translation may choose.
+    pub(crate) is_free: bool,
+    /// There are more ways than are followed.
+    pub(crate) cut_short: bool,
 }
 
-/// The walks of a schedule.
-pub(crate) fn walked(spec: &Spec, described: &Described, probes: &[Probe]) -> Vec<Walked> {
-    let sends: Vec<Send> = probes.iter().map(|probe| send_of(spec, described, probe)).collect();
+impl Walked {
+    /// Whether what was seen is all that was certain, so that what it opened is certain too.
+    pub(crate) fn is_just(&self, seen: &Seen) -> bool {
+        matches!(self.must.as_slice(), [way] if *way == seen.arrived)
+    }
+}
+
+/// The walks of a schedule, in which translations have chosen what was seen. What was not just what is certain leaves
+/// nothing certain about what comes after it, and so does an answer: it may end the connection.
+pub(crate) fn walked(spec: &Spec, described: &Described, sent: &[Sent]) -> Vec<Walked> {
+    let sends: Vec<Send> = sent.iter().map(|(probe, _)| send_of(spec, described, probe)).collect();
+    let values: Vec<Values> = sent.iter().map(|(probe, seen)| seen.values(probe)).collect();
     let question = question(&sends);
-    let by = |reading| -> Vec<Vec<Arrivals>> {
-        let legs = walk(&described.network, reading, &question, &sends).legs;
-        legs.iter()
-            .zip(probes)
-            .map(|(leg, probe)| of_branches(spec, described, probe, &leg.branches))
-            .collect()
+    let pools = has_pools(&described.network);
+    let by = |reading| -> Vec<(Vec<Arrivals>, [bool; 3])> {
+        let legs = walk_choosing(&described.network, reading, &question, &sends, &values).legs;
+        let of_leg = |(leg, (probe, _)): (&Leg, &Sent)| {
+            let limited = leg.branches.iter().any(|branch| branch.end == End::Limit);
+            let hops = leg.branches.iter().flat_map(|branch| &branch.hops);
+            let mut decisions = hops.flat_map(|hop| &hop.decisions);
+            let routes = decisions.clone().any(has_equals);
+            let translates = decisions.any(|decision| matches!(decision, Decision::Translated { .. }));
+            (of_branches(spec, described, probe, &leg.branches), [limited, routes, translates && pools])
+        };
+        legs.iter().zip(sent).map(of_leg).collect()
     };
-    let may = by(Reading::May).into_iter().map(|ways| ways.into_iter().flatten().collect());
-    by(Reading::Must).into_iter().zip(may).map(|(must, may)| Walked { must, may }).collect()
+    let mut open = false;
+    let mut all = Vec::new();
+    let readings = by(Reading::Must).into_iter().zip(by(Reading::May));
+    for (((must, [_, routes, is_free]), (may, [cut_short, ..])), (probe, seen)) in readings.zip(sent) {
+        let is_choice = routes || is_free || must.len() > 1;
+        let mut walked =
+            Walked { must, may: may.into_iter().flatten().collect(), is_choice, is_free, cut_short };
+        let just = walked.is_just(seen) && seen.answers.is_empty() && !probe.is_particular();
+        if open {
+            walked.must.clear();
+        }
+        open |= !just;
+        all.push(walked);
+    }
+    all
+}
+
+/// Whether a packet was sent on by one of several equal routes.
+fn has_equals(decision: &Decision) -> bool {
+    match decision {
+        Decision::Routed { found, .. } => matches!(&found.outcome, Outcome::Send(hops) if hops.len() > 1),
+        _ => false,
+    }
+}
+
+/// Whether some translation may choose what it makes of a packet.
+fn has_pools(network: &Network) -> bool {
+    let mut translations = network.filters.iter().flat_map(|filter| &filter.translations);
+    translations.any(|translation| {
+        let of_pool = matches!(translation.to, NewAddress::Range(range) if range.low != range.high);
+        of_pool || translation.random || translation.ports.is_some_and(|(low, high)| low != high)
+    })
 }
 
 /// The arrivals of each way.
@@ -218,6 +322,10 @@ fn spots(described: &Described) -> impl Iterator<Item = (Place, Spot)> + '_ {
 pub(crate) struct Sets<'c> {
     must: engine::Reached<'c>,
     may: engine::Reached<'c>,
+    /// The same where others have opened what they like before; asked for only then.
+    opened: OnceCell<engine::Reached<'c>>,
+    compiled: &'c Compiled<'c>,
+    link: usize,
 }
 
 /// A query about all that starts on a line.
@@ -248,16 +356,30 @@ impl<'c> Sets<'c> {
         let of = |reading| {
             engine::explore(compiled, &query(described, link, reading), Limits::default()).expect("no limit")
         };
-        Sets { must: of(Reading::Must), may: of(Reading::May) }
+        Sets { must: of(Reading::Must), may: of(Reading::May), opened: OnceCell::new(), compiled, link }
+    }
+
+    /// Whether a packet perhaps arrives at a spot after others have sent what they like.
+    fn may_follow(&self, described: &Described, spot: Spot, packet: &Packet) -> bool {
+        let opened = self.opened.get_or_init(|| {
+            let mut helped = query(described, self.link, Reading::May);
+            helped.accomplices.segments.iter_mut().for_each(|there| *there = true);
+            engine::explore(self.compiled, &helped, Limits::default()).expect("no limit")
+        });
+        opened.contains(place(described, spot), packet)
     }
 
     /// Whether a packet arrives at a spot, certainly and possibly.
     pub(crate) fn contain(&self, described: &Described, spot: Spot, packet: &Packet) -> [bool; 2] {
-        let place = match spot {
-            Spot::Line(number) => engine::Place::Segment(described.segments[number]),
-            Spot::Node(number) => engine::Place::Node(described.nodes[number]),
-        };
+        let place = place(described, spot);
         [self.must.contains(place, packet), self.may.contains(place, packet)]
+    }
+}
+
+fn place(described: &Described, spot: Spot) -> engine::Place {
+    match spot {
+        Spot::Line(number) => engine::Place::Segment(described.segments[number]),
+        Spot::Node(number) => engine::Place::Node(described.nodes[number]),
     }
 }
 
@@ -279,19 +401,27 @@ fn say(what: &str, spots: &[(Spot, Packet)], probe: &Probe, seen: &Seen, walked:
     let must: Vec<Vec<Spot>> = walked.must.iter().map(told).collect();
     let spots: Vec<String> = spots.iter().map(|(spot, packet)| format!("{packet} at {spot:?}")).collect();
     let (kernel, may) = (told(&seen.arrived), told(&walked.may));
-    format!(
-        "{what} {}\n  sent {probe}\n  kernel {kernel:?}\n  must {must:?}\n  may {may:?}",
-        spots.join(", ")
-    )
+    let others = |what: &str, arrived: &Arrivals| -> String {
+        let others = arrived.iter().filter(|(_, form)| *form != probe.packet);
+        others.map(|(spot, form)| format!("\n    {what} {form} at {spot:?}")).collect()
+    };
+    let forms: String = walked.must.iter().map(|way| others("must", way)).collect();
+    let forms = others("kernel", &seen.arrived) + &forms;
+    let spots = spots.join(", ");
+    format!("{what} {spots}\n  sent {probe}\n  kernel {kernel:?}\n  must {must:?}\n  may {may:?}{forms}")
 }
 
 /// What the interpreter gets wrong about a probe.
 pub(crate) fn beside_interpreter(probe: &Probe, seen: &Seen, walked: &Walked) -> Result<(), String> {
-    if !probe.is_particular() && !is_one_of(&walked.must, &seen.arrived) {
+    // A choice that is certain in one state only is none of the ways of *must*; the network may take it all the same.
+    let is_open = walked.is_choice && fresh(&probe.packet).len() > 1;
+    // What dies of what it was translated to shows nobody what that was.
+    let is_unseen = walked.is_free && walked.must.iter().any(|way| seen.arrived.is_subset(way));
+    if !probe.is_particular() && !is_open && !is_unseen && !is_one_of(&walked.must, &seen.arrived) {
         return Err(say("the interpreter is certain of more", &[], probe, seen, walked));
     }
     let wrong = missing(&seen.arrived, &walked.may);
-    if !wrong.is_empty() {
+    if !wrong.is_empty() && !walked.cut_short {
         return Err(say("the interpreter excludes", &wrong, probe, seen, walked));
     }
     Ok(())
@@ -332,4 +462,21 @@ pub(crate) fn beside_engine(
         }
     }
     Ok(())
+}
+
+/// What the engine gets wrong about a probe that came after others.
+pub(crate) fn beside_opened(
+    spec: &Spec,
+    described: &Described,
+    sets: &Sets<'_>,
+    probe: &Probe,
+    seen: &Seen,
+    walked: &Walked,
+) -> Result<(), String> {
+    let From::Line { link, .. } = probe.from else { return Ok(()) };
+    let mut all = elsewhere(spec, link, seen);
+    match all.find(|(spot, packet)| !sets.may_follow(described, *spot, packet)) {
+        Some(one) => Err(say("the engine excludes, after others,", &[*one], probe, seen, walked)),
+        None => Ok(()),
+    }
 }

@@ -218,6 +218,8 @@ pub(crate) fn parts(packet: &Packet) -> Vec<Packet> {
 pub(crate) struct Read {
     pub(crate) packet: Packet,
     pub(crate) marker: Option<u32>,
+    /// The identifier of an echo request or its reply.
+    pub(crate) echo: u16,
 }
 
 /// Reads a packet; `None` of what is none. A later fragment has no ports here, and its identification as marker.
@@ -256,12 +258,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Read> {
         fragment,
     };
     if fragment == Fragment::Later {
-        return Some(Read { packet, marker: Some(identification) });
+        return Some(Read { packet, marker: Some(identification), echo: 0 });
     }
     let behind = fill(&mut packet, rest)?;
     let marker =
         rest.get(behind..behind + 4).map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]));
-    Some(Read { packet, marker })
+    let is_icmp = matches!(packet.proto, proto::ICMP | proto::ICMPV6);
+    let echo = rest.get(4..6).filter(|_| is_icmp).map_or(0, |two| u16::from_be_bytes([two[0], two[1]]));
+    Some(Read { packet, marker, echo })
 }
 
 fn part_of(offset: u16, more: bool) -> Fragment {

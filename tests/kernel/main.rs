@@ -11,6 +11,7 @@ mod frame;
 mod guard;
 mod judge;
 mod mistakes;
+mod nat;
 mod netlink;
 mod nft;
 mod probes;
@@ -20,6 +21,7 @@ mod shrink;
 mod soak;
 mod spec;
 mod sys;
+mod talk;
 
 use guard::isolated;
 

@@ -4,7 +4,7 @@ use super::bench::From;
 use super::beside::{Probe, Spot, query};
 use super::chance::Chance;
 use super::described::Described;
-use super::frame::{Shape, error_about, reply};
+use super::frame::Shape;
 use super::random::{families, prefixes};
 use super::rules::PORTS;
 use super::spec::Spec;
@@ -27,11 +27,13 @@ fn addresses(spec: &Spec, family: Family) -> Vec<IpAddr> {
     for rule in
         spec.nodes.iter().flat_map(|node| &node.tables[family as usize].tables).flat_map(|table| &table.rules)
     {
-        for word in rule.split([' ', '-']) {
+        for word in rule.split([' ', '-', '[', ']']) {
             if let Ok(net) = word.parse::<ipnet::IpNet>() {
                 add(net);
             } else if let Ok(address) = word.parse::<IpAddr>() {
                 add(address.into());
+            } else if let Ok(address) = word.parse::<std::net::SocketAddr>() {
+                add(address.ip().into());
             }
         }
     }
@@ -59,10 +61,10 @@ fn in_conversation(mut probes: Vec<Probe>) -> Vec<Probe> {
 
 /// Who asks what about one network.
 pub(crate) struct Asker<'a> {
-    spec: &'a Spec,
+    pub(crate) spec: &'a Spec,
     pub(crate) chance: Chance,
     pools: [Vec<IpAddr>; 2],
-    owned: [Vec<IpAddr>; 2],
+    pub(crate) owned: [Vec<IpAddr>; 2],
     marker: u32,
 }
 
@@ -82,18 +84,18 @@ impl<'a> Asker<'a> {
         }
     }
 
-    fn shape(&mut self) -> Shape {
+    pub(crate) fn shape(&mut self) -> Shape {
         self.marker += 2;
         Shape::plain(self.marker)
     }
 
-    fn address(&mut self, family: Family, owned: usize) -> IpAddr {
+    pub(crate) fn address(&mut self, family: Family, owned: usize) -> IpAddr {
         let owns = self.chance.percent(owned);
         let pool = if owns { &self.owned } else { &self.pools };
         self.chance.pick(&pool[family as usize])
     }
 
-    fn port(&mut self) -> u16 {
+    pub(crate) fn port(&mut self) -> u16 {
         let port = self.chance.pick(PORTS);
         match self.chance.below(4) {
             0 => port.wrapping_sub(1),
@@ -103,13 +105,13 @@ impl<'a> Asker<'a> {
     }
 
     /// A place to send from: a host's line, or either side of another.
-    fn origin(&mut self) -> From {
+    pub(crate) fn origin(&mut self) -> From {
         let link = self.chance.below(self.spec.links.len());
         let of_host = self.spec.nodes[self.spec.links[link].ends[0].node].is_host;
         From::Line { link, to: if of_host { 1 } else { self.chance.below(2) } }
     }
 
-    fn transport(&mut self, src: IpAddr, dst: IpAddr) -> Packet {
+    pub(crate) fn transport(&mut self, src: IpAddr, dst: IpAddr) -> Packet {
         let family = Family::of(src);
         let mut packet = Packet {
             src,
@@ -174,48 +176,12 @@ impl<'a> Asker<'a> {
     }
 
     /// The line of the host that has an address, seen from its router.
-    fn line_of(&self, address: IpAddr) -> Option<From> {
+    pub(crate) fn line_of(&self, address: IpAddr) -> Option<From> {
         let of_hosts =
             self.spec.links.iter().enumerate().filter(|(_, link)| self.spec.nodes[link.ends[0].node].is_host);
         let mut owning =
             of_hosts.filter(|(_, link)| link.ends[0].addresses.iter().any(|net| net.addr() == address));
         owning.next().map(|(link, _)| From::Line { link, to: 1 })
-    }
-
-    /// A conversation between two hosts: opened, answered, gone on with, and an error about it from somebody.
-    pub(crate) fn session(&mut self) -> Vec<Probe> {
-        let family = self.chance.pick(families(self.spec));
-        let hosts: Vec<IpAddr> = self.owned[family as usize]
-            .iter()
-            .copied()
-            .filter(|address| self.line_of(*address).is_some())
-            .collect();
-        let (src, dst) = (self.chance.pick(&hosts), self.chance.pick(&hosts));
-        let [Some(near), Some(far)] = [src, dst].map(|address| self.line_of(address)) else {
-            return Vec::new();
-        };
-        let mut packet = self.transport(src, dst);
-        packet.flags = if packet.proto == proto::TCP { tcp_flags::SYN } else { 0 };
-        let opening = Probe { from: near, packet, shape: self.shape() };
-        let mut all = vec![opening.clone()];
-        if let Some(answer) = reply(&packet) {
-            let shape =
-                Shape { marker: opening.shape.marker + 1, tcp: (5000, 1009), ..opening.shape.clone() };
-            all.push(Probe { from: far, packet: answer, shape });
-            let flags = if packet.proto == proto::TCP { tcp_flags::ACK } else { 0 };
-            let shape = Shape { tcp: (1009, 5009), ..self.shape() };
-            let shape = Shape { echo: opening.shape.echo, ..shape };
-            all.push(Probe { from: near, packet: Packet { flags, ..packet }, shape });
-        }
-        let from = self.origin();
-        let teller = self.address(family, 80);
-        let (error, shape) = error_about(&packet, teller, &opening.shape);
-        all.push(Probe { from, packet: error, shape });
-        if self.chance.percent(30) {
-            // The answer comes first: nothing is open yet.
-            all.swap(0, 1);
-        }
-        all
     }
 
     /// The engine's own way to each spot: packets in order, the last of which arrives there.

@@ -2,7 +2,7 @@
 
 use super::chance::Chance;
 use super::rules::{Coverage, Vocabulary, Writer};
-use super::spec::{Backend, MAIN, NodeSpec, RouteAction, RouteSpec, RuleSpec, Spec};
+use super::spec::{Backend, MAIN, NodeSpec, RouteAction, RouteSpec, RuleSpec, Ruleset, Spec};
 use ipnet::IpNet;
 use isoaudit::header::Family;
 use std::collections::VecDeque;
@@ -30,7 +30,9 @@ pub(crate) fn network(seed: u64, coverage: &mut Coverage) -> Spec {
         let router = if number < routers { routers - 1 - number } else { chance.below(routers) };
         line(&mut spec, [host, router], true);
     }
-    let mut maker = Maker { spec, chance, coverage, routers };
+    let translates = chance.percent(65);
+    let gateways = (0..routers).map(|_| translates && chance.percent(65)).collect();
+    let mut maker = Maker { spec, chance, coverage, routers, gateways };
     maker.hosts();
     for router in 0..routers {
         maker.routes(router);
@@ -67,6 +69,17 @@ struct Maker<'a> {
     chance: Chance,
     coverage: &'a mut Coverage,
     routers: usize,
+    /// Which routers translate.
+    gateways: Vec<bool>,
+}
+
+/// Addresses that are on no line and that the others route to a router.
+fn pool(router: usize, family: Family) -> IpNet {
+    let text = match family {
+        Family::V4 => format!("10.{}.0.0/28", 100 + router),
+        Family::V6 => format!("fd00:{}::/124", 100 + router),
+    };
+    text.parse().unwrap()
 }
 
 pub(crate) fn families(spec: &Spec) -> &'static [Family] {
@@ -179,6 +192,7 @@ impl Maker<'_> {
                 }
                 self.add_route(router, MAIN, prefix, RouteAction::Via(hops));
             }
+            self.pool_routes(router, *family);
             for _ in 0..self.chance.below(3) {
                 self.odd_route(router, MAIN, *family);
             }
@@ -190,6 +204,21 @@ impl Maker<'_> {
             if self.chance.percent(35) {
                 self.policy_routing(router, *family);
             }
+        }
+    }
+
+    /// Routes to what the other gateways translate.
+    fn pool_routes(&mut self, router: usize, family: Family) {
+        for other in (0..self.routers).filter(|other| *other != router) {
+            let ends = self.spec.ends_of(other);
+            let nearest = ends.iter().map(|(link, _)| *link).min_by_key(|link| self.distances(*link)[router]);
+            let wanted = self.gateways[other] && self.chance.percent(80);
+            let Some(link) = nearest.filter(|_| wanted) else { continue };
+            // On the last line before it, the gateway itself is next.
+            let shared = self.spec.links[link].ends.iter().any(|end| end.node == router);
+            let ways = if shared { vec![link] } else { self.ways(router, link) };
+            let hops = ways.iter().take(1).map(|way| self.neighbour(router, *way, family)).collect();
+            self.add_route(router, MAIN, pool(other, family), RouteAction::Via(hops));
         }
     }
 
@@ -280,23 +309,38 @@ impl Maker<'_> {
     fn filters(&mut self, router: usize) {
         let tracks = self.chance.percent(65);
         for family in families(&self.spec) {
-            if self.chance.percent(25) {
-                continue;
-            }
-            let mut all: Vec<IpNet> = prefixes(&self.spec, *family).into_iter().map(|(net, _)| net).collect();
-            let addresses = self.spec.links.iter().flat_map(|link| &link.ends).flat_map(|end| &end.addresses);
-            all.extend(
-                addresses.map(|net| IpNet::from(net.addr())).filter(|net| Family::of(net.addr()) == *family),
-            );
-            let first = all[0];
-            all.extend(first.subnets(first.prefix_len() + 1).unwrap());
-            let ends = self.spec.ends_of(router).into_iter();
-            let interfaces =
-                ends.map(|(link, side)| self.spec.links[link].ends[side].interface.clone()).collect();
-            let words = Vocabulary { family: *family, prefixes: all, interfaces };
+            let [filters, translates, early] = [75, 85, 25].map(|share| self.chance.percent(share));
+            let translates = translates && self.gateways[router];
+            let words = self.words(router, *family);
             let mut writer = Writer { chance: &mut self.chance, words, coverage: self.coverage, tracks };
-            let rules = writer.filter();
-            self.spec.nodes[router].tables[*family as usize] = rules;
+            let mut tables = Vec::new();
+            if early {
+                tables.push(writer.mangle());
+            }
+            if translates {
+                tables.push(writer.nat());
+            }
+            if filters {
+                tables.push(writer.filter());
+            }
+            self.spec.nodes[router].tables[*family as usize] = Ruleset { tables };
         }
+    }
+
+    /// What rules of a router may speak about.
+    fn words(&self, router: usize, family: Family) -> Vocabulary {
+        let mut all: Vec<IpNet> = prefixes(&self.spec, family).into_iter().map(|(net, _)| net).collect();
+        let ends = self.spec.links.iter().flat_map(|link| &link.ends).flat_map(|end| &end.addresses);
+        let addresses: Vec<IpAddr> =
+            ends.map(IpNet::addr).filter(|address| Family::of(*address) == family).collect();
+        all.extend(addresses.iter().copied().map(IpNet::from));
+        let first = all[0];
+        all.extend(first.subnets(first.prefix_len() + 1).unwrap());
+        let pools = (0..self.routers).filter(|router| self.gateways[*router]);
+        all.extend(pools.map(|router| pool(router, family)));
+        let ends = self.spec.ends_of(router).into_iter();
+        let interfaces =
+            ends.map(|(link, side)| self.spec.links[link].ends[side].interface.clone()).collect();
+        Vocabulary { family, prefixes: all, interfaces, addresses, pool: pool(router, family) }
     }
 }

@@ -1,7 +1,7 @@
 //! Rules of iptables by chance. A feature is one row of [`FEATURES`].
 
 use super::chance::Chance;
-use super::spec::{Ruleset, TableText};
+use super::spec::TableText;
 use ipnet::IpNet;
 use isoaudit::header::Family;
 use std::collections::BTreeMap;
@@ -13,6 +13,9 @@ pub(crate) struct Vocabulary {
     pub(crate) family: Family,
     pub(crate) prefixes: Vec<IpNet>,
     pub(crate) interfaces: Vec<String>,
+    /// What may be behind translations: addresses of anybody, and a prefix of the node that is on no line.
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) pool: IpNet,
 }
 
 pub(crate) const PORTS: &[u16] = &[22, 53, 80, 443, 1024, 8080, 40000, 65535];
@@ -30,9 +33,9 @@ enum Needs {
     Tcp,
     Ports,
     Icmp,
-    /// An in-interface, so not in OUTPUT.
+    /// An in-interface, so not in OUTPUT or POSTROUTING.
     In,
-    /// An out-interface, so not in INPUT.
+    /// An out-interface, so not in INPUT or PREROUTING.
     Out,
     /// IPv4 only.
     V4,
@@ -42,7 +45,7 @@ fn not(chance: &mut Chance) -> &'static str {
     if chance.percent(25) { "! " } else { "" }
 }
 
-fn port(chance: &mut Chance) -> String {
+pub(crate) fn port(chance: &mut Chance) -> String {
     if chance.percent(60) {
         return chance.pick(PORTS).to_string();
     }
@@ -219,6 +222,11 @@ const FEATURES: &[Feature] = &[
         write: |_, _| "-m limit --limit 5/sec".to_owned(),
     },
     Feature {
+        name: "translated (open)",
+        needs: Needs::Nothing,
+        write: |c, _| format!("-m conntrack {}--ctstate {}", not(c), c.pick(&["DNAT", "SNAT", "SNAT,DNAT"])),
+    },
+    Feature {
         name: "comment",
         needs: Needs::Nothing,
         write: |_, _| "-m comment --comment \"a comment of \\\"two\\\" words\"".to_owned(),
@@ -239,13 +247,28 @@ pub(crate) struct Writer<'a> {
 
 const OWN_CHAINS: [&str; 3] = ["one", "two", "three"];
 
+/// What the rules of a chain may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Targets {
+    /// Of `filter`; may call the chains of its own from this one on.
+    Filter(usize),
+    /// Of `mangle`, where nothing is rejected.
+    Early,
+    /// Of `nat`: destinations.
+    Destination,
+    /// Of `nat`: sources, of what leaves.
+    Source,
+    /// Of `nat`: sources, of what is delivered.
+    Delivered,
+}
+
 impl Writer<'_> {
-    fn count(&mut self, name: &'static str) {
+    pub(crate) fn count(&mut self, name: &'static str) {
         *self.coverage.entry(name).or_default() += 1;
     }
 
     /// A filter table.
-    pub(crate) fn filter(&mut self) -> Ruleset {
+    pub(crate) fn filter(&mut self) -> TableText {
         let mut chains = Vec::new();
         let mut rules = Vec::new();
         for name in ["INPUT", "FORWARD", "OUTPUT"] {
@@ -261,19 +284,39 @@ impl Writer<'_> {
             }
             let most = if name == "FORWARD" { 7 } else { 3 };
             for _ in 0..self.chance.below(most) {
-                rules.push(self.rule(name, 0));
+                rules.push(self.rule(name, Targets::Filter(0)));
             }
         }
         for (depth, name) in OWN_CHAINS.iter().enumerate() {
             for _ in 0..self.chance.below(4) {
-                rules.push(self.rule(name, depth + 1));
+                rules.push(self.rule(name, Targets::Filter(depth + 1)));
             }
         }
-        Ruleset { tables: vec![TableText { name: "filter".to_owned(), chains, rules }] }
+        TableText { name: "filter".to_owned(), chains, rules }
     }
 
-    /// A rule of a chain that may call the chains of its own from `first` on.
-    fn rule(&mut self, chain: &str, first: usize) -> String {
+    /// A table that drops a little before `nat` is asked, and a little behind it.
+    pub(crate) fn mangle(&mut self) -> TableText {
+        const CHAINS: [&str; 5] = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
+        let mut rules = Vec::new();
+        for name in CHAINS {
+            for _ in 0..self.chance.below(2) {
+                self.count("mangle");
+                rules.push(self.rule(name, Targets::Early));
+            }
+        }
+        // What only a packet has that nothing has translated yet.
+        for address in [self.of_pool(self.words.pool), self.address()] {
+            if self.chance.percent(40) {
+                rules.push(format!("-A PREROUTING -d {address} -j DROP"));
+            }
+        }
+        let chains = CHAINS.map(|name| format!("{name} ACCEPT")).to_vec();
+        TableText { name: "mangle".to_owned(), chains, rules }
+    }
+
+    /// A rule of a chain.
+    pub(crate) fn rule(&mut self, chain: &str, targets: Targets) -> String {
         let mut matches = Vec::new();
         let mut protocol: Option<&str> = None;
         let icmp = if self.words.family == Family::V4 { "icmp" } else { "ipv6-icmp" };
@@ -285,12 +328,14 @@ impl Writer<'_> {
                 Needs::Tcp => &["tcp"],
                 Needs::Ports => &["tcp", "udp"],
                 Needs::Icmp => &[icmp],
-                Needs::In if chain == "OUTPUT" => continue,
-                Needs::Out if chain == "INPUT" => continue,
+                Needs::In if matches!(chain, "OUTPUT" | "POSTROUTING") => continue,
+                Needs::Out if matches!(chain, "INPUT" | "PREROUTING") => continue,
                 Needs::V4 if self.words.family == Family::V6 => continue,
                 Needs::In | Needs::Out | Needs::V4 => &[],
             };
-            if !self.tracks && matches!(feature.name, "conntrack" | "established" | "state") {
+            if !self.tracks
+                && matches!(feature.name, "conntrack" | "established" | "state" | "translated (open)")
+            {
                 continue;
             }
             let is_protocol = feature.name == "protocol";
@@ -316,7 +361,13 @@ impl Writer<'_> {
             names.push(feature.name);
             self.count(feature.name);
         }
-        let target = self.target(first, protocol == Some("tcp"));
+        let target = match targets {
+            Targets::Filter(first) => self.target(first, protocol == Some("tcp")),
+            Targets::Early => self.chance.pick(&["-j DROP", "-j ACCEPT", "-j RETURN"]).to_owned(),
+            Targets::Destination | Targets::Source | Targets::Delivered => {
+                self.translation(chain, targets, matches!(protocol, Some("tcp" | "udp")))
+            }
+        };
         matches.insert(0, format!("-A {chain}"));
         matches.push(target);
         matches.retain(|part| !part.is_empty());

@@ -173,6 +173,12 @@ impl Spec {
         sides.filter(|(number, side)| self.links[*number].ends[*side].node == node).collect()
     }
 
+    /// Whether some node translates addresses.
+    pub(crate) fn translates(&self) -> bool {
+        let mut tables = self.nodes.iter().flat_map(|node| &node.tables).flat_map(|tables| &tables.tables);
+        tables.any(|table| table.name == "nat" && !table.rules.is_empty())
+    }
+
     pub(crate) fn addresses_of(&self, node: usize) -> Vec<IpAddr> {
         let ends = self.ends_of(node).into_iter();
         ends.flat_map(|(number, side)| &self.links[number].ends[side].addresses).map(IpNet::addr).collect()
