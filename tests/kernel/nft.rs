@@ -3,7 +3,7 @@
 
 use super::bench::Bench;
 use super::beside::{
-    Probe, Sets, Spot, Walked, beside_engine, beside_interpreter, observe, observe_late, walked,
+    Probe, Seen, Sets, Spot, Walked, beside_engine, beside_interpreter, observe, observe_late, walked,
 };
 use super::described::{Described, describe, folder};
 use super::guard::isolated;
@@ -293,10 +293,14 @@ fn compare(spec: &Spec, (name, text, is_exact): Case, seed: u64) -> Result<[usiz
             // The kernel writes the new header of a fragment into the copy that the tap of an earlier line holds.
             continue;
         }
-        let walked = walked(spec, &described, std::slice::from_ref(&probe)).remove(0);
+        let of = |described: &Described, seen: &Seen| {
+            walked(spec, described, &[(probe.clone(), seen.clone())]).remove(0)
+        };
         let mut seen = observe(&mut bench, &probe);
+        let mut walked = of(&described, &seen);
         if beside_interpreter(&probe, &seen, &walked).is_err() {
             observe_late(&mut bench, &probe, &mut seen);
+            walked = of(&described, &seen);
         }
         bench.forget(0).map_err(|error| format!("{name}: {error}"))?;
         if let super::bench::From::Line { link, .. } = probe.from {
@@ -309,7 +313,7 @@ fn compare(spec: &Spec, (name, text, is_exact): Case, seed: u64) -> Result<[usiz
         let certain = is_certain(&walked);
         if is_exact && is_whole && !certain && (!text.contains("ct ") || opens_for_certain(&probe.packet)) {
             // Broadcasts, and fragments to the router itself, are not certain without any ruleset either.
-            let without = self::walked(spec, &open, std::slice::from_ref(&probe)).remove(0);
+            let without = of(&open, &seen);
             if is_certain(&without) {
                 return Err(format!("{name}: the model is not certain of {probe}: {walked:?}"));
             }
