@@ -2,7 +2,7 @@
 //!
 //! Each reader gives rows made of the tables by which it reads; a test holds the document beside them.
 
-use super::{ipset, iptables};
+use super::{ipset, iptables, nft};
 use std::fmt::Write;
 
 /// A table of the document.
@@ -84,6 +84,7 @@ impl Row {
 pub fn sections() -> Vec<Section> {
     let mut sections = iptables::coverage();
     sections.push(ipset::coverage());
+    sections.extend(nft::coverage());
     sections
 }
 

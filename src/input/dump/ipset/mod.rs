@@ -1,7 +1,7 @@
 //! `ipset save`, or `ipset list -o save`: the sets that rules of iptables ask for (`-m set`).
 //!
 //! The file is read into its sets and their elements; what a rule that names a set asks of packets is made of them by
-//! [`SetDump::meaning`]. A set that may change by itself is not understood (SEMANTICS.md section 4.4): one with a
+//! `Answers::meaning`. A set that may change by itself is not understood (SEMANTICS.md section 4.4): one with a
 //! timeout certainly has its permanent elements only, and may have any; one that a `SET` target of the same device adds
 //! to or deletes from certainly has none. Types that look at what the model does not have (MAC addresses, marks) are
 //! not understood either, nor is a set with an option that nobody here knows.

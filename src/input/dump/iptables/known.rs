@@ -1,5 +1,5 @@
 //! The options of iptables and the matches of iptables-extensions(8), as data: the reader looks here what it reads,
-//! and [`super::coverage`] writes the document of it.
+//! and [`mod@super::coverage`] writes the document of it.
 
 use crate::header::proto;
 

@@ -1,7 +1,7 @@
 //! `nft -j list ruleset` (libnftables-json(5)).
 //!
 //! A table becomes a filter: its chains keep their names, and its base chains hang at the stages of the walk in the order
-//! of hook and priority, among those of all other tables, of iptables too ([`hook`] has the table). `accept` ends one
+//! of hook and priority, among those of all other tables, of iptables too (`hook.rs` has the table). `accept` ends one
 //! base chain only, `drop` ends the walk. Chains of type `nat` translate, in the order of their priorities. Of two base
 //! chains with the same hook and priority the later one in the dump is asked first, as the kernel inserts them.
 //!
@@ -23,6 +23,7 @@
 mod address_type;
 mod compare;
 mod compatible;
+mod coverage;
 mod field;
 mod hook;
 mod list;
@@ -46,6 +47,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::header::Family;
 use crate::model::LedgerEntry;
 use crate::source::{Source, SourceId, Span};
+pub(super) use coverage::coverage;
 use list::Whole;
 use std::collections::BTreeMap;
 use table::Gathered;
