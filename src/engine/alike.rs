@@ -10,7 +10,7 @@ use super::facts::NodeFacts;
 use super::history::Step;
 use super::query::{Place, Query};
 use super::routes::Fib;
-use super::routes::fib_class;
+use super::routes::interface_class;
 use super::run::Run;
 use super::view::View;
 use crate::header::Family;
@@ -123,7 +123,7 @@ impl Compiled<'_> {
             let mut first: FxHashMap<(u64, Set, Vec<u64>), InterfaceId> = FxHashMap::default();
             for interface in &node.interfaces {
                 let looks = inside.iter().map(|filter| self.look(*filter, Some(*interface), true)).collect();
-                let routed = fib_class(network, id, Some(*interface));
+                let routed = interface_class(network, id, *interface);
                 let key = (routed, self.group_at(*interface), looks);
                 same[interface.index()] = *first.entry(key).or_insert(*interface);
             }

@@ -2,6 +2,7 @@
 
 use super::compiled::Compiled;
 use super::inject::{flow_set, undescribed_sources};
+use super::marks::Marks;
 use super::query::{Cut, FreeFlow, Limits, Places};
 use super::translate::{Meeting, Spot};
 use super::view::View;
@@ -64,7 +65,11 @@ fn translated(view: &mut View<'_>, packets: Set) -> (Set, Set) {
             let sending =
                 interfaces().chain([None]).map(|from| (Spot::Postrouting, End::Source, from, interface));
             for (spot, end, incoming, outgoing) in meetings.into_iter().chain(sending) {
-                for (rule, set) in view.translations(Meeting { node, spot, incoming, outgoing }).iter() {
+                let marks: Vec<Marks> = view.compiled.nodes[index].marks.all().collect();
+                let meeting = |marks| Meeting { node, spot, incoming, outgoing, marks };
+                let parts: Vec<_> =
+                    marks.into_iter().map(|marks| view.translations(meeting(marks))).collect();
+                for (rule, set) in parts.iter().flat_map(|parts| parts.iter()) {
                     let here = view.space.intersect(packets, *set);
                     let image = view.image(here, *rule, end);
                     all.push(image);

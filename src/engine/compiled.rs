@@ -7,6 +7,7 @@ use super::facts::{
     segment_facts,
 };
 use super::look::Connections;
+use super::marks::{MarkUse, Marks};
 use super::parallel;
 use super::query::{Cut, Limits};
 use super::routes::{Fib, compile_fib, fib_class, routes_all_alike};
@@ -28,8 +29,15 @@ pub(super) struct HookKey {
     outgoing: u64,
     pub(super) reassembles: bool,
     pub(super) own: Option<NodeId>,
+    /// With which marks packets come to it, if that matters.
+    pub(super) marks: Marks,
     pub(super) reading: Reading,
 }
+
+/// A node, what its routing rules see of a packet, and how it is read.
+pub(super) type FibKey = (NodeId, u64, Reading);
+
+const BOTH: [Reading; 2] = [Reading::May, Reading::Must];
 
 /// The interfaces of a packet, and the hook that it meets.
 type Call = (Option<InterfaceId>, Option<InterfaceId>, Hook);
@@ -104,11 +112,16 @@ impl<'n> Compiled<'n> {
         let mut seen: FxHashSet<HookKey> = FxHashSet::default();
         for index in 0..self.nodes.len() {
             let node = NodeId::at(index);
-            for (hook, incoming, outgoing) in self.calls(node) {
-                for reading in [Reading::May, Reading::Must] {
-                    let key = self.hook_key(node, hook, incoming, outgoing, reading);
-                    if seen.insert(key) {
-                        hooks.insert((key, (incoming, outgoing, hook)));
+            // What sets marks is compiled where it is needed.
+            let mut calls = self.calls(node);
+            calls.retain(|(hook, _, _)| !self.mark_use(*hook).sets);
+            for (hook, incoming, outgoing) in calls {
+                for marks in self.marks_at(node, hook) {
+                    for reading in [Reading::May, Reading::Must] {
+                        let key = self.hook_key(node, hook, (incoming, outgoing), marks, reading);
+                        if seen.insert(key) {
+                            hooks.insert((key, (incoming, outgoing, hook)));
+                        }
                     }
                 }
             }
@@ -145,22 +158,23 @@ impl<'n> Compiled<'n> {
     }
 
     fn compile_fibs(&mut self) {
-        let mut wanted: BTreeSet<(NodeId, u64, Reading)> = BTreeSet::new();
-        let mut calls: Vec<((NodeId, u64, Reading), Option<InterfaceId>)> = Vec::new();
+        let mut wanted: BTreeSet<FibKey> = BTreeSet::new();
+        let mut calls: Vec<(FibKey, (Option<InterfaceId>, u32))> = Vec::new();
         // Keys of nodes that route everything alike, in each reading: these are compiled for the first key only.
-        let mut same: Vec<[(NodeId, u64, Reading); 2]> = Vec::new();
+        let mut same: Vec<[FibKey; 2]> = Vec::new();
         for (id, node) in self.network.nodes_by_id() {
             let plain = routes_all_alike(node);
             let mut first = None;
+            let marks = self.nodes[id.index()].marks.packets();
             for incoming in std::iter::once(None).chain(node.interfaces.iter().map(|i| Some(*i))) {
-                for reading in [Reading::May, Reading::Must] {
-                    let key = (id, fib_class(self.network, id, incoming), reading);
+                for (mark, reading) in marks.iter().flat_map(|mark| BOTH.map(|reading| (*mark, reading))) {
+                    let key = (id, fib_class(self.network, id, incoming, mark), reading);
                     if !wanted.insert(key) {
                         continue;
                     }
                     match first {
                         Some(first) if plain => same.push([key, first]),
-                        _ => calls.push((key, incoming)),
+                        _ => calls.push((key, (incoming, mark))),
                     }
                     first.get_or_insert(key);
                 }
@@ -171,9 +185,7 @@ impl<'n> Compiled<'n> {
             let mut space = Space::over(Arc::clone(&shared.base));
             let fibs: Vec<Fib> = chunk
                 .iter()
-                .map(|((id, _, reading), incoming)| {
-                    compile_fib(&mut space, shared.network, *id, *incoming, *reading)
-                })
+                .map(|((id, _, reading), came)| compile_fib(&mut space, shared.network, *id, *came, *reading))
                 .collect();
             (space, fibs)
         });
@@ -226,14 +238,14 @@ impl<'n> Compiled<'n> {
         self.groups[interface.index()]
     }
 
-    /// Where a node routes what came in there, in the network as described.
+    /// Where a node routes what came in there without a mark, in the network as described.
     pub(super) fn known_fib(
         &self,
         node: NodeId,
         incoming: Option<InterfaceId>,
         reading: Reading,
     ) -> Option<&Fib> {
-        let key = (node, fib_class(self.network, node, incoming), reading);
+        let key = (node, fib_class(self.network, node, incoming, 0), reading);
         self.tables.fibs.get(&key).map(|fib| &**fib)
     }
 
@@ -296,11 +308,13 @@ impl<'n> Compiled<'n> {
         &self,
         node: NodeId,
         hook: Hook,
-        incoming: Option<InterfaceId>,
-        outgoing: Option<InterfaceId>,
+        (incoming, outgoing): (Option<InterfaceId>, Option<InterfaceId>),
+        marks: Marks,
         reading: Reading,
     ) -> HookKey {
+        let uses = self.mark_use(hook);
         HookKey {
+            marks: if uses.asks || uses.sets { marks } else { Marks::NONE },
             filter: hook.filter,
             chain: hook.chain,
             incoming: self.look(hook.filter, incoming, true),
@@ -309,6 +323,22 @@ impl<'n> Compiled<'n> {
             own: self.filters[hook.filter.index()].uses_own.then_some(node),
             reading,
         }
+    }
+
+    /// What the chain of a hook does with marks.
+    pub(super) fn mark_use(&self, hook: Hook) -> MarkUse {
+        self.mark_uses(hook.filter)[hook.chain]
+    }
+
+    /// What each chain of a filter does with them.
+    pub(super) fn mark_uses(&self, filter: FilterId) -> &[MarkUse] {
+        &self.filters[filter.index()].marks
+    }
+
+    /// The marks with which packets may come to a hook of a node, as far as they matter there.
+    pub(super) fn marks_at(&self, node: NodeId, hook: Hook) -> Vec<Marks> {
+        let MarkUse { asks, sets } = self.mark_use(hook);
+        if asks || sets { self.nodes[node.index()].marks.all().collect() } else { vec![Marks::NONE] }
     }
 
     /// Whether a node keeps connection tables that anything hangs on.

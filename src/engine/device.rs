@@ -2,24 +2,24 @@
 
 use super::history::Step;
 use super::look::Look;
+use super::marks::Marks;
 use super::passage::{Entered, Leaving};
-use super::query::Place;
 use super::rules::Accept;
 use super::run::Run;
 use super::translate::{Meeting, Spot};
 use super::view::View;
 use crate::header::Family;
-use crate::model::{Assumption, Existence, InterfaceId, Kind, NodeId, Reading, Role, State};
+use crate::model::{Assumption, Existence, InterfaceId, Kind, NodeId, Reading, Role, SegmentId};
 use crate::set::{Set, Side};
 
 /// What a batch of packets at an interface caused that the node answers.
 #[derive(Default)]
-struct Causes {
-    delivered: Vec<Set>,
-    fresh: Vec<Set>,
+pub(super) struct Causes {
+    pub(super) delivered: Vec<Set>,
+    pub(super) fresh: Vec<Set>,
     /// Those that are answered though their source is the node's own, before anything has looked at the source. Only IPv4
     /// takes such a packet for impossible once it looks (`fib_validate_source`).
-    own: [Vec<Set>; 2],
+    pub(super) own: [Vec<Set>; 2],
 }
 
 impl Causes {
@@ -48,6 +48,8 @@ struct Batch {
     packets: Set,
     /// Packets that some list so far opens a connection for.
     opens: Set,
+    /// The marks with which they go on.
+    marks: Marks,
 }
 
 impl Batch {
@@ -59,13 +61,13 @@ impl Batch {
 
     /// Where its destinations were translated.
     fn entry(&self) -> Meeting {
-        entry(self.node, self.receiver)
+        entry(self.node, self.receiver, self.marks)
     }
 }
 
 /// Where a node translates the destinations of what an interface receives.
-pub(super) fn entry(node: NodeId, receiver: InterfaceId) -> Meeting {
-    Meeting { node, spot: Spot::Prerouting, incoming: Some(receiver), outgoing: None }
+pub(super) fn entry(node: NodeId, receiver: InterfaceId, marks: Marks) -> Meeting {
+    Meeting { node, spot: Spot::Prerouting, incoming: Some(receiver), outgoing: None, marks }
 }
 
 impl Run<'_, '_> {
@@ -127,32 +129,47 @@ impl Run<'_, '_> {
         if spec.kind != Kind::Linux && self.query.reading == Reading::Must {
             return;
         }
-        let ingress = view.stage(node, &self.network.interface(receiver).ingress, Some(receiver), None);
-        let early = view.stage(node, &spec.prerouting, Some(receiver), None);
-        let opens = view.space.union(ingress.opens, early.opens);
+        let interfaces = (Some(receiver), None);
         for look in self.looks(view, node, packets, again) {
             // Which of them it is that a list rejects is not told apart.
             let refused = self.refused(view, receiver, look.packets);
             causes.in_passing(look, refused);
             causes.as_own(look, refused);
-            let admitted = look.accepts(view, &ingress);
-            let admitted = view.space.intersect(look.packets, admitted);
-            let accepted = look.accepts(view, &early);
-            let came = view.space.intersect(admitted, accepted);
-            if came.is_empty() {
-                continue;
+            for first in self.first_marks(view, node, Some(receiver), look) {
+                let ingress = &self.network.interface(receiver).ingress;
+                for (marks, early) in view.stages(node, [ingress, &spec.prerouting], interfaces, first) {
+                    let accepted = look.accepts(view, &early);
+                    let came = view.space.intersect(look.packets, accepted);
+                    self.take_marked(view, (receiver, look, marks), (came, early.opens), (batches, causes));
+                }
             }
-            let entered = self.enter(view, look, came, entry(node, receiver));
-            let unroutable = self.unroutable(view, node, receiver, entered.routed);
-            causes.in_passing(look, unroutable);
-            causes.as_own(look, unroutable);
-            let packets = self.check_sources(view, receiver, entered.routed);
-            let batch = Batch { node, receiver, look, entered, came, packets, opens };
-            match batches.iter_mut().find(|other| other.receiver != receiver && other.look.kind == look.kind)
-            {
-                Some(other) => other.take(view, &batch),
-                None => batches.push(batch),
-            }
+        }
+    }
+
+    /// Takes in packets past the first lists that have some marks there.
+    fn take_marked(
+        &mut self,
+        view: &mut View<'_>,
+        (receiver, look, marks): (InterfaceId, Look, Marks),
+        (came, opens): (Set, Set),
+        (batches, causes): (&mut Vec<Batch>, &mut Causes),
+    ) {
+        if came.is_empty() {
+            return;
+        }
+        let node = self.network.interface(receiver).node;
+        let entered = self.enter(view, look, came, entry(node, receiver, marks));
+        let unroutable = self.unroutable(view, (receiver, marks), entered.routed);
+        causes.in_passing(look, unroutable);
+        causes.as_own(look, unroutable);
+        let packets = self.check_sources(view, receiver, entered.routed);
+        let batch = Batch { node, receiver, look, entered, came, packets, opens, marks };
+        let goes_along = |other: &&mut Batch| {
+            other.receiver != receiver && other.look.kind == look.kind && other.marks == marks
+        };
+        match batches.iter_mut().find(goes_along) {
+            Some(other) => other.take(view, &batch),
+            None => batches.push(batch),
         }
     }
 
@@ -174,11 +191,17 @@ impl Run<'_, '_> {
     }
 
     /// Packets that the node would answer because it has no route for them. Anti-spoofing does not stop that.
-    fn unroutable(&mut self, view: &mut View<'_>, node: NodeId, receiver: InterfaceId, packets: Set) -> Set {
+    fn unroutable(
+        &mut self,
+        view: &mut View<'_>,
+        (receiver, marks): (InterfaceId, Marks),
+        packets: Set,
+    ) -> Set {
         if !self.reflects() {
             return Set::EMPTY;
         }
-        let fib = view.fib(node, Some(receiver));
+        let node = self.network.interface(receiver).node;
+        let fib = view.fib(node, Some(receiver), marks.packet);
         let lost = view.space.intersect(packets, fib.unroutable);
         let lost = view.space.minus(lost, view.compiled.nodes[node.index()].to_own);
         self.forwardable(view, node, lost)
@@ -220,14 +243,17 @@ impl Run<'_, '_> {
                 groups = view.space.intersect(flooded, view.compiled.common.multicast);
             }
         }
-        let input = view.stage(batch.node, &spec.input, Some(batch.receiver), None);
-        let accepted = batch.look.accepts(view, &input);
-        let mut delivered = view.space.intersect(local, accepted);
-        if self.query.reading == Reading::Must {
-            delivered = view.space.minus(delivered, view.compiled.common.fragments);
+        for (marks, input) in
+            view.stages(batch.node, [&spec.input], (Some(batch.receiver), None), batch.marks)
+        {
+            let accepted = batch.look.accepts(view, &input);
+            let mut delivered = view.space.intersect(local, accepted);
+            if self.query.reading == Reading::Must {
+                delivered = view.space.minus(delivered, view.compiled.common.fragments);
+            }
+            self.local(view, batch, delivered, (&input, marks));
+            causes.delivered.push(delivered);
         }
-        self.local(view, batch, delivered, &input);
-        causes.delivered.push(delivered);
         let v6 = view.compiled.common.families[Family::V6 as usize];
         if rejects {
             causes.fresh.push(local);
@@ -262,11 +288,18 @@ impl Run<'_, '_> {
         }
     }
 
-    fn local(&mut self, view: &mut View<'_>, batch: &Batch, delivered: Set, input: &Accept) {
+    fn local(
+        &mut self,
+        view: &mut View<'_>,
+        batch: &Batch,
+        delivered: Set,
+        (input, marks): (&Accept, Marks),
+    ) {
         if delivered.is_empty() || self.is_deaf(batch.node) {
             return;
         }
-        for leaving in self.leave(view, batch.node, batch.look, delivered, (Some(batch.receiver), None)) {
+        let interfaces = (Some(batch.receiver), None);
+        for leaving in self.leave(view, batch.node, batch.look, delivered, interfaces, marks) {
             if leaving.set.is_empty() {
                 continue;
             }
@@ -297,7 +330,7 @@ impl Run<'_, '_> {
         view.space.intersect(leaving.set, opening)
     }
 
-    fn is_deaf(&self, node: NodeId) -> bool {
+    pub(super) fn is_deaf(&self, node: NodeId) -> bool {
         self.query.cut.deaf.contains(&node)
     }
 
@@ -308,7 +341,7 @@ impl Run<'_, '_> {
         } else {
             packets
         };
-        let fib = view.fib(batch.node, Some(batch.receiver));
+        let fib = view.fib(batch.node, Some(batch.receiver), batch.marks.packet);
         for (hop, set) in &fib.sends {
             let routed = view.space.intersect(packets, *set);
             self.send(view, batch, routed, hop.interface, Some(hop.via));
@@ -337,14 +370,31 @@ impl Run<'_, '_> {
             return;
         }
         let spec = self.network.node(batch.node);
-        let forward = view.stage(batch.node, &spec.forward, Some(batch.receiver), Some(sends));
-        let egress = &self.network.interface(sends).egress;
-        let egress = view.stage(batch.node, egress, Some(batch.receiver), Some(sends));
-        let accepted = batch.look.accepts(view, &forward);
-        let routed = view.space.intersect(packets, accepted);
-        let accepted = batch.look.accepts(view, &egress);
         let interfaces = (Some(batch.receiver), Some(sends));
-        for leaving in self.leave(view, batch.node, batch.look, routed, interfaces) {
+        for (marks, forward) in view.stages(batch.node, [&spec.forward], interfaces, batch.marks) {
+            self.send_marked(view, batch, packets, (&forward, marks), (sends, segment, via));
+        }
+    }
+
+    /// Sends what the forward list lets pass with some marks.
+    fn send_marked(
+        &mut self,
+        view: &mut View<'_>,
+        batch: &Batch,
+        packets: Set,
+        (forward, marks): (&Accept, Marks),
+        (sends, segment, via): (InterfaceId, SegmentId, Option<Option<std::net::IpAddr>>),
+    ) {
+        let accepted = batch.look.accepts(view, forward);
+        let routed = view.space.intersect(packets, accepted);
+        if routed.is_empty() {
+            return;
+        }
+        let interfaces = (Some(batch.receiver), Some(sends));
+        let egress = &self.network.interface(sends).egress;
+        let egress = view.last_stage(batch.node, egress, interfaces, marks);
+        let accepted = batch.look.accepts(view, &egress);
+        for leaving in self.leave(view, batch.node, batch.look, routed, interfaces, marks) {
             let packets = view.space.intersect(leaving.set, accepted);
             if packets.is_empty() {
                 continue;
@@ -397,11 +447,16 @@ impl Run<'_, '_> {
                 continue;
             }
             let Some(segment) = self.network.interface(*sends).segment else { continue };
-            let forward = view.stage(batch.node, &spec.forward, Some(batch.receiver), Some(*sends));
-            let accepted = batch.look.accepts(view, &forward);
-            let passed = view.space.intersect(packets, accepted);
-            let leaving = Leaving::unchanged(passed);
-            self.open_through(view, batch, (passed, leaving), [forward.opens, Set::EMPTY], *sends, None);
+            let mut all = Vec::new();
+            let interfaces = (Some(batch.receiver), Some(*sends));
+            for (_, forward) in view.stages(batch.node, [&spec.forward], interfaces, batch.marks) {
+                let accepted = batch.look.accepts(view, &forward);
+                let passed = view.space.intersect(packets, accepted);
+                let leaving = Leaving::unchanged(passed);
+                self.open_through(view, batch, (passed, leaving), [forward.opens, Set::EMPTY], *sends, None);
+                all.push(passed);
+            }
+            let passed = view.space.union_all(&all);
             let anywhere = view.space.forget_address(passed, Side::Dst);
             let anywhere = self.usable(view, *sends, anywhere);
             let step = Step::Sent {
@@ -414,83 +469,5 @@ impl Run<'_, '_> {
             };
             self.put_to_all(view, segment, anywhere, Some(*sends), step);
         }
-    }
-
-    /// The node answers the sources of what reached it (SEMANTICS.md section 3.3), as far as nobody was answered yet.
-    fn answer(&mut self, view: &mut View<'_>, node: NodeId, receiver: InterfaceId, causes: Causes) {
-        if !self.reflects() {
-            return;
-        }
-        use State::{Established, Invalid, New, Related, Untracked};
-        let related = self.network.relates_own_errors(node);
-        let fresh: &[State] =
-            if related { &[New, Related, Invalid, Untracked] } else { &[New, Invalid, Untracked] };
-        let kinds: [(Vec<Set>, &[State]); 2] =
-            [(causes.delivered, &[New, Established, Related]), (causes.fresh, fresh)];
-        for ((_, states), own) in kinds.iter().zip(causes.own) {
-            self.answer_itself(view, node, receiver, &own, states);
-        }
-        for (kind, (sets, states)) in kinds.into_iter().enumerate() {
-            let cause = view.space.union_all(&sets);
-            let cause = self.less_free(view, Place::Node(node), cause);
-            if cause.is_empty() {
-                continue;
-            }
-            let replies = self.possible_answers(view, node, cause);
-            let answers = view.space.minus(replies, self.answered[node.index()][kind]);
-            if answers.is_empty() {
-                continue;
-            }
-            let answered = &mut self.answered[node.index()][kind];
-            *answered = view.space.union(*answered, answers);
-            let step = Step::Answered { receiver, cause, change: None };
-            let look = |state: &State| Look::of_answers(*state, answers);
-            let looks: Vec<Look> = states.iter().map(look).collect();
-            self.originate_as(view, node, &looks, step);
-        }
-    }
-
-    /// What a node answers to packets that bear its own address comes home over its loopback, as far as its input lists let
-    /// that in.
-    fn answer_itself(
-        &mut self,
-        view: &mut View<'_>,
-        node: NodeId,
-        receiver: InterfaceId,
-        causes: &[Set],
-        states: &[State],
-    ) {
-        let cause = view.space.union_all(causes);
-        let facts = &view.compiled.nodes[node.index()];
-        let cause = view.space.intersect(cause, facts.from_own);
-        let cause = self.less_free(view, Place::Node(node), cause);
-        let sources = view.space.project_src(cause);
-        let back = view.space.src_as_dst(sources);
-        let home = view.space.intersect(back, facts.from_own);
-        if home.is_empty() || self.is_deaf(node) {
-            return;
-        }
-        let lists = &self.network.node(node).input;
-        let blind = lists.iter().any(|hook| self.network.filter(hook.filter).names_loopback());
-        let input = if blind { Accept::OPEN } else { view.stage(node, lists, None, None) };
-        let accepted: Vec<Set> = states.iter().map(|state| input.state(*state)).collect();
-        let accepted = view.space.union_all(&accepted);
-        let home = view.space.intersect(home, accepted);
-        self.deliver(view, node, home, receiver, false, None);
-    }
-
-    /// What a node may answer to packets: from an address of its own; or, because a reset borrows the destination of
-    /// what it resets, from that. What it sends to itself never leaves it.
-    fn possible_answers(&self, view: &mut View<'_>, node: NodeId, cause: Set) -> Set {
-        let facts = &view.compiled.nodes[node.index()];
-        let sources = view.space.project_src(cause);
-        let back = view.space.src_as_dst(sources);
-        let mut answers = view.space.intersect(back, facts.from_own);
-        if facts.rejects {
-            let ends = view.space.project_ends(cause);
-            let borrowed = view.space.mirror(ends);
-            answers = view.space.union(answers, borrowed);
-        }
-        view.space.minus(answers, facts.to_own)
     }
 }

@@ -1,6 +1,7 @@
 //! Where packets that never arrive come to their end, and what ends them: the substance of "holds".
 
 use super::look::{Look, LookKind};
+use super::marks::Marks;
 use super::passage::Course;
 use super::query::RuleRef;
 use super::rules::rule_sets;
@@ -66,6 +67,9 @@ pub(super) fn endings(view: &mut View<'_>, run: &mut Run<'_, '_>) -> Vec<Ending>
     found
 }
 
+/// Packets with their marks.
+type Marked = (Marks, Set);
+
 struct Here<'h, 'v, 'q, 'c> {
     view: &'h mut View<'v>,
     run: &'h mut Run<'q, 'c>,
@@ -86,16 +90,28 @@ impl Here<'_, '_, '_, '_> {
         let network = self.run.network;
         let spec = network.node(self.node);
         let all = self.run.usable(self.view, self.receiver, self.run.received[self.receiver.index()]);
-        let passed = self.stage(all, &network.interface(self.receiver).ingress, Stage::Ingress, None);
-        let passed = self.stage(passed, &spec.prerouting, Stage::Prerouting, None);
-        let passed = self.translated(passed);
+        let look = Look { packets: all, ..Look::of_answers(State::New, all) };
+        for marks in self.run.first_marks(self.view, self.node, Some(self.receiver), look) {
+            let ingress = &network.interface(self.receiver).ingress;
+            for came in self.stage((marks, all), ingress, Stage::Ingress, None) {
+                for came in self.stage(came, &spec.prerouting, Stage::Prerouting, None) {
+                    self.routed(came);
+                }
+            }
+        }
+    }
+
+    /// Follows what is past the first lists.
+    fn routed(&mut self, (marks, passed): Marked) {
+        let spec = self.run.network.node(self.node);
+        let passed = self.translated(marks, passed);
         let plausible = self.view.plausible_sources(self.receiver);
         let spoofed = self.view.space.minus(passed, plausible);
         self.end(spoofed, EndedBy::Spoofed);
         let passed = self.view.space.intersect(passed, plausible);
         let own = self.view.compiled.nodes[self.node.index()].to_own;
         let local = self.view.space.intersect(passed, own);
-        self.stage(local, &spec.input, Stage::Input, None);
+        self.stage((marks, local), &spec.input, Stage::Input, None);
         let group = self.view.compiled.group_at(self.receiver);
         let away = self.view.space.minus(passed, own);
         let away = self.view.space.minus(away, group);
@@ -104,20 +120,21 @@ impl Here<'_, '_, '_, '_> {
             let kept = self.view.space.minus(away, forwarded);
             self.end(kept, EndedBy::NotForwarding);
         }
-        self.routes(forwarded);
+        self.routes(marks, forwarded);
     }
 
     /// What new packets are as they are routed.
-    fn translated(&mut self, packets: Set) -> Set {
+    fn translated(&mut self, marks: Marks, packets: Set) -> Set {
         let new = LookKind::State(State::New);
         let look = Look { kind: new, packets, course: Course::of(new) };
-        self.run.enter(self.view, look, packets, super::device::entry(self.node, self.receiver)).routed
+        let entry = super::device::entry(self.node, self.receiver, marks);
+        self.run.enter(self.view, look, packets, entry).routed
     }
 
-    fn routes(&mut self, packets: Set) {
+    fn routes(&mut self, marks: Marks, packets: Set) {
         let network = self.run.network;
         let spec = network.node(self.node);
-        let fib = self.view.fib(self.node, Some(self.receiver));
+        let fib = self.view.fib(self.node, Some(self.receiver), marks.packet);
         let lost = self.view.space.intersect(packets, fib.unroutable);
         self.end(lost, EndedBy::NoRoute);
         let mut left = self.view.space.minus(packets, fib.unroutable);
@@ -130,29 +147,46 @@ impl Here<'_, '_, '_, '_> {
                 continue;
             }
             let routed = self.view.space.intersect(packets, *set);
-            let passed = self.stage(routed, &spec.forward, Stage::Forward, Some(hop.interface));
-            self.stage(passed, egress, Stage::Egress, Some(hop.interface));
+            for passed in self.stage((marks, routed), &spec.forward, Stage::Forward, Some(hop.interface)) {
+                self.stage(passed, egress, Stage::Egress, Some(hop.interface));
+            }
         }
         self.end(left, EndedBy::Blackhole);
     }
 
     /// What passes the lists of a stage as new packets; what does not is noted by rule.
-    fn stage(&mut self, packets: Set, hooks: &[Hook], stage: Stage, outgoing: Option<InterfaceId>) -> Set {
+    fn stage(
+        &mut self,
+        (marks, packets): Marked,
+        hooks: &[Hook],
+        stage: Stage,
+        outgoing: Option<InterfaceId>,
+    ) -> Vec<Marked> {
         if packets.is_empty() {
-            return packets;
+            return vec![(marks, packets)];
         }
-        let incoming = Some(self.receiver);
-        let accept = self.view.stage(self.node, hooks, incoming, outgoing);
-        let passed = self.view.space.intersect(packets, accept.state(State::New));
-        let mut dropped = self.view.space.minus(packets, passed);
+        let pieces = self.view.stages(self.node, [hooks], (Some(self.receiver), outgoing), marks);
+        let mut dropped = packets;
+        let mut passed = Vec::with_capacity(pieces.len());
+        for (marks, accept) in pieces {
+            let here = self.view.space.intersect(packets, accept.state(State::New));
+            dropped = self.view.space.minus(dropped, here);
+            passed.push((marks, here));
+        }
         for hook in hooks {
-            dropped = self.rules(*hook, dropped, stage, outgoing);
+            dropped = self.rules(*hook, (marks, dropped), stage, outgoing);
         }
         passed
     }
 
     /// The rules of a hook's chain that stop packets; a called chain is named by the rule that calls it.
-    fn rules(&mut self, hook: Hook, mut dropped: Set, stage: Stage, outgoing: Option<InterfaceId>) -> Set {
+    fn rules(
+        &mut self,
+        hook: Hook,
+        (marks, mut dropped): Marked,
+        stage: Stage,
+        outgoing: Option<InterfaceId>,
+    ) -> Set {
         let network = self.run.network;
         let chain = &network.filter(hook.filter).chains[hook.chain];
         for position in 0..=chain.rules.len() {
@@ -163,12 +197,15 @@ impl Here<'_, '_, '_, '_> {
             let action = chain.rules.get(position).map(|rule| rule.action).or(chain.policy);
             let takes = match action {
                 Some(Action::Drop | Action::Reject | Action::Jump(_) | Action::Goto(_)) => {
-                    rule_sets(self.view, self.node, hook, place, Some(self.receiver), outgoing).1
+                    // A rule before it in its chain may have set another mark.
+                    let marks = (!self.view.compiled.mark_use(hook).sets).then_some(marks);
+                    rule_sets(self.view, (self.node, hook), place, (Some(self.receiver), outgoing), marks).1
                 }
                 Some(
                     Action::Accept
                     | Action::Return
                     | Action::Continue
+                    | Action::Mark(_)
                     | Action::Translate(_)
                     | Action::Unknown(_),
                 )

@@ -2,10 +2,15 @@
 
 use super::inject;
 use super::inject::LINK_LOCAL_V6;
+use super::marks::{MarkFacts, MarkUse, mark_uses};
 use super::rules::each_test;
 use crate::header::{AddressRange, Family, Fragment};
-use crate::model::{Existence, InterfaceId, Kind, Network, NodeId, Reading, Role, Segment, Test};
+use crate::model::mark::reachable;
+use crate::model::{
+    Action, Existence, InterfaceId, Kind, MarkChange, Marked, Network, NodeId, Reading, Role, Segment, Test,
+};
 use crate::set::{Set, Side, Space};
+use std::collections::BTreeSet;
 
 /// What is worth knowing of a filter before it is compiled.
 pub(super) struct FilterFacts {
@@ -14,6 +19,12 @@ pub(super) struct FilterFacts {
     uses_state: bool,
     /// Whether some rule asks for the node's own addresses.
     pub(super) uses_own: bool,
+    /// What each of its chains does with marks.
+    pub(super) marks: Vec<MarkUse>,
+    /// What its rules make of marks.
+    mark_changes: BTreeSet<MarkChange>,
+    /// Whether a rule asks for the mark of a connection.
+    asks_connection_marks: bool,
 }
 
 /// What is worth knowing of a node.
@@ -42,6 +53,8 @@ pub(super) struct NodeFacts {
     /// Whether it only ever sends with its own addresses, whatever it receives, and keeps no tables: what anybody sends
     /// it opens nothing.
     pub(super) inert: bool,
+    /// The marks of its packets.
+    pub(super) marks: MarkFacts,
 }
 
 /// What is worth knowing of a segment.
@@ -84,6 +97,7 @@ pub(super) fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
     let mut interface_tests: Vec<Test> = Vec::new();
     let mut uses_own = false;
     let mut uses_state = false;
+    let mut asks_connection_marks = false;
     each_test(filter, &mut |test| match test {
         Test::InZone(_) | Test::OutZone(_) | Test::InVrf(_) | Test::InName(_) | Test::OutName(_)
             if !interface_tests.contains(test) =>
@@ -92,9 +106,22 @@ pub(super) fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
         }
         Test::SourceIsOwn | Test::DestinationIsOwn => uses_own = true,
         Test::State(_) => uses_state = true,
+        Test::Mark { of: Marked::Connection, .. } => asks_connection_marks = true,
         _ => {}
     });
-    FilterFacts { interface_tests, uses_state, uses_own }
+    let actions = filter.chains.iter().flat_map(|chain| &chain.rules).map(|rule| rule.action);
+    let mark_changes = actions.filter_map(|action| match action {
+        Action::Mark(change) => Some(change),
+        _ => None,
+    });
+    FilterFacts {
+        interface_tests,
+        uses_state,
+        uses_own,
+        marks: mark_uses(filter),
+        mark_changes: mark_changes.collect(),
+        asks_connection_marks,
+    }
 }
 
 pub(super) fn common(space: &mut Space) -> Common {
@@ -133,6 +160,12 @@ pub(super) fn node_facts(
         let addresses = inject::broadcasts(network, *interface);
         (!addresses.is_empty()).then(|| (*interface, space.addresses(Side::Dst, &addresses)))
     });
+    let changes: BTreeSet<MarkChange> = facts().flat_map(|f| &f.mark_changes).copied().collect();
+    let uses = |change: &MarkChange| change.is_of_connections();
+    let marks = MarkFacts {
+        of_connections: facts().any(|f| f.asks_connection_marks) || changes.iter().any(uses),
+        pairs: reachable(&changes).unwrap_or_else(|| vec![(0, 0)]),
+    };
     NodeFacts {
         broadcasting: broadcasting.collect(),
         from_broadcast: space.addresses(Side::Src, &broadcasts),
@@ -142,7 +175,8 @@ pub(super) fn node_facts(
         own,
         tracks: hooks.iter().any(|hook| network.filter(hook.filter).tracks),
         translates: !network.node(id).translating.is_empty(),
-        asks_state: facts().any(|f| f.uses_state),
+        asks_state: marks.of_connections || facts().any(|f| f.uses_state),
+        marks,
         rejects: network.rejects(id),
         inert: hooks.is_empty() && !passes_on(network, id),
     }

@@ -2,6 +2,7 @@
 
 use super::history::Step;
 use super::look::Look;
+use super::marks::Marks;
 use super::passage::{Entered, Leaving};
 use super::routes::Fib;
 use super::run::Run;
@@ -96,7 +97,9 @@ impl Run<'_, '_> {
                 if packets.is_empty() {
                     continue;
                 }
-                let entry = Meeting { node, spot: Spot::Output, incoming: None, outgoing: Some(sends) };
+                let marks = Marks::NONE;
+                let entry =
+                    Meeting { node, spot: Spot::Output, incoming: None, outgoing: Some(sends), marks };
                 let entered = self.enter(view, *look, packets, entry);
                 let own = Own { entry, look: *look, came: packets, entered };
                 let (same, changed) = own.by_route(view, packets);
@@ -116,13 +119,14 @@ impl Run<'_, '_> {
         if packets.is_empty() || self.is_cut(sends) || !self.exists(self.network.segment(segment).existence) {
             return;
         }
-        let output = view.stage(node, &self.network.node(node).output, None, Some(sends));
-        let egress = view.stage(node, &self.network.interface(sends).egress, None, Some(sends));
+        let output = view.last_stage(node, &self.network.node(node).output, (None, Some(sends)), Marks::NONE);
+        let egress =
+            view.last_stage(node, &self.network.interface(sends).egress, (None, Some(sends)), Marks::NONE);
         let packets = self.usable(view, sends, packets);
         let accepted = look.accepts(view, &output);
         let routed = view.space.intersect(packets, accepted);
         let accepted = look.accepts(view, &egress);
-        for leaving in self.leave(view, node, look, routed, (None, Some(sends))) {
+        for leaving in self.leave(view, node, look, routed, (None, Some(sends)), Marks::NONE) {
             let packets = view.space.intersect(leaving.set, accepted);
             if packets.is_empty() {
                 continue;
@@ -151,7 +155,7 @@ impl Run<'_, '_> {
     /// Where a node sends what is its own. Broadcast addresses of its prefixes stand in the first table of Linux, before any
     /// rule.
     pub(super) fn own_ways(&self, view: &mut View<'_>, node: NodeId) -> Vec<OwnWay> {
-        let fib: std::sync::Arc<Fib> = view.fib(node, None);
+        let fib: std::sync::Arc<Fib> = view.fib(node, None, 0);
         let facts = &view.compiled.nodes[node.index()];
         let mut ways: Vec<_> = facts.broadcasting.iter().map(|(id, set)| (*id, None, *set)).collect();
         for (hop, set) in &fib.sends {

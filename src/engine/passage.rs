@@ -4,6 +4,7 @@
 //! What follows it, either way, becomes what these say (SEMANTICS.md section 5.3).
 
 use super::look::{Look, LookKind};
+use super::marks::Marks;
 use super::run::Run;
 use super::translate::{Applied, Meeting, Parts, Spot};
 use super::view::View;
@@ -228,6 +229,7 @@ impl Run<'_, '_> {
         look: Look,
         routed: Set,
         (incoming, outgoing): (Option<InterfaceId>, Option<InterfaceId>),
+        marks: Marks,
     ) -> Vec<Leaving> {
         let one = |set: Set| vec![Leaving { set, rule: None, routed }];
         if !view.compiled.translates(node) {
@@ -238,7 +240,7 @@ impl Run<'_, '_> {
             Course::Plain => one(routed),
             Course::Fresh => {
                 let spot = if outgoing.is_some() { Spot::Postrouting } else { Spot::Input };
-                let parts = view.translations(Meeting { node, spot, incoming, outgoing });
+                let parts = view.translations(Meeting { node, spot, incoming, outgoing, marks });
                 let mut leaving = Vec::new();
                 for (rule, set) in parts.iter() {
                     let here = view.space.intersect(routed, *set);

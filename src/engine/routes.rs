@@ -20,18 +20,18 @@ pub(super) struct Fib {
     pub(super) unroutable: Set,
 }
 
-/// The packets of one node that came in on one interface (or nowhere: its own), by where they go.
+/// The packets of one node that came in on one interface (or nowhere: its own) and have a mark, by where they go.
 pub(super) fn compile_fib(
     space: &mut Space,
     network: &Network,
     node: NodeId,
-    incoming: Option<InterfaceId>,
+    (incoming, mark): (Option<InterfaceId>, u32),
     reading: Reading,
 ) -> Fib {
     let mut fib = FibCompiler { space, reading, sends: BTreeMap::new(), unroutable: Set::EMPTY };
     let node = network.node(node);
     let mut left = Set::FULL;
-    for rule in node.lookup.iter().filter(|rule| asks(rule, incoming)) {
+    for rule in node.lookup.iter().filter(|rule| asks(rule, incoming, mark)) {
         let condition = fib.condition(rule);
         let bound = incoming.is_none() && rule.incoming.is_some();
         let (take, stays) = match (rule.unknown, reading) {
@@ -66,19 +66,22 @@ pub(super) fn routes_all_alike(node: &Node) -> bool {
         };
         table && rule.unknown.is_none() && rule.falls_through.unknown().is_none()
     };
-    node.lookup.iter().all(|rule| rule.incoming.is_none() && certain(rule))
+    node.lookup.iter().all(|rule| rule.incoming.is_none() && rule.mark.is_none() && certain(rule))
 }
 
 /// Where the own packets of one node go, compiled by itself: next hops with the packets that are sent there. For
 /// measuring large tables.
 pub fn route_sets(network: &Network, node: NodeId, reading: Reading) -> (Space, Vec<(NextHop, Set)>) {
     let mut space = Space::new();
-    let sends = compile_fib(&mut space, network, node, None, reading).sends;
+    let sends = compile_fib(&mut space, network, node, (None, 0), reading).sends;
     (space, sends)
 }
 
-/// Whether a rule asks packets that came in there at all, or may ask the device's own.
-pub(super) fn asks(rule: &LookupRule, incoming: Option<InterfaceId>) -> bool {
+/// Whether a rule asks packets that came in there with a mark at all, or may ask the device's own.
+pub(super) fn asks(rule: &LookupRule, incoming: Option<InterfaceId>, mark: u32) -> bool {
+    if rule.mark.is_some_and(|test| !test.fits(mark)) {
+        return false;
+    }
     match (&rule.incoming, incoming) {
         (None, _) => true,
         (Some(list), Some(interface)) => list.contains(&interface),
@@ -86,18 +89,30 @@ pub(super) fn asks(rule: &LookupRule, incoming: Option<InterfaceId>) -> bool {
     }
 }
 
-/// Which of the routing rules of a node ask packets that came in there, as bits.
-pub(super) fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>) -> u64 {
+/// Which of the routing rules of a node ask packets that came in there with a mark, as bits.
+pub(super) fn fib_class(network: &Network, node: NodeId, incoming: Option<InterfaceId>, mark: u32) -> u64 {
     let rules = &network.node(node).lookup;
     if rules.len() > 62 {
-        return incoming.map_or(u64::MAX, |id| (1 << 63) | u64::from(id.0));
+        let came = incoming.map_or(0x7fff_ffff, |id| u64::from(id.0));
+        let mark = if rules.iter().any(|rule| rule.mark.is_some()) { mark } else { 0 };
+        return (1 << 63) | (came << 32) | u64::from(mark);
     }
     // What rules may ask the node's own packets, they ask others for certain.
     let own = u64::from(incoming.is_none()) << 62;
     own | rules
         .iter()
         .enumerate()
-        .fold(0, |bits, (index, rule)| bits | (u64::from(asks(rule, incoming)) << index))
+        .fold(0, |bits, (index, rule)| bits | (u64::from(asks(rule, incoming, mark)) << index))
+}
+
+/// Which of the routing rules of a node ask packets that came in there, whatever their marks, as bits.
+pub(super) fn interface_class(network: &Network, node: NodeId, incoming: InterfaceId) -> u64 {
+    let rules = &network.node(node).lookup;
+    if rules.len() > 62 {
+        return (1 << 63) | u64::from(incoming.0);
+    }
+    let among = |rule: &LookupRule| rule.incoming.as_ref().is_none_or(|list| list.contains(&incoming));
+    rules.iter().enumerate().fold(0, |bits, (index, rule)| bits | (u64::from(among(rule)) << index))
 }
 
 struct FibCompiler<'s> {

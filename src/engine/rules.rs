@@ -2,6 +2,7 @@
 //!
 //! *May*: a match takes m⁺ into the branch, and all but m⁻ falls through. *Must*: m⁻ and all but m⁺.
 
+use super::marks::Marks;
 use super::query::{Cut, RuleRef};
 use super::view::View;
 use crate::header::{AddressRange, Fragment, proto};
@@ -11,7 +12,7 @@ use crate::model::{
 };
 use crate::set::{Field, Set, Side, Space, Summary};
 use rustc_hash::FxHashMap;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 /// What a hook accepts, by the connection state of the packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub(super) struct Situation<'a> {
     pub(super) reassembles: bool,
     /// The device's own addresses.
     pub(super) own: &'a [AddressRange],
+    /// The marks of the packet and of its connection; `None` if they may be any.
+    pub(super) marks: Option<Marks>,
     /// May or must.
     pub(super) reading: Reading,
     /// Rules that are taken out.
@@ -62,8 +65,7 @@ pub(super) fn compile_hook(space: &mut Space, situation: Situation<'_>, hook: Ho
             states[state as usize] = states[State::New as usize];
             continue;
         }
-        let mut list =
-            ListCompiler { space, situation, filter, id: hook.filter, state, known: FxHashMap::default() };
+        let mut list = ListCompiler::new(space, situation, hook.filter, state);
         let summary = list.chain(hook.chain);
         let passes = list.end_of_entry(hook.chain, &summary);
         states[state as usize] = list.space.union(summary.accept, passes);
@@ -76,7 +78,7 @@ pub(super) fn compile_hook(space: &mut Space, situation: Situation<'_>, hook: Ho
 }
 
 /// Whether some rule asks for the connection state.
-fn uses_state(filter: &Filter) -> bool {
+pub(super) fn uses_state(filter: &Filter) -> bool {
     let mut found = false;
     each_test(filter, &mut |test| found |= matches!(test, Test::State(_)));
     found
@@ -96,8 +98,9 @@ pub(super) fn each_test<'f>(filter: &'f Filter, visit: &mut impl FnMut(&'f Test)
     }
 }
 
-struct ListCompiler<'s, 'a> {
-    space: &'s mut Space,
+/// Compiles the chains of a filter for packets in one state.
+pub(super) struct ListCompiler<'s, 'a> {
+    pub(super) space: &'s mut Space,
     situation: Situation<'a>,
     filter: &'a Filter,
     id: FilterId,
@@ -105,15 +108,63 @@ struct ListCompiler<'s, 'a> {
     known: FxHashMap<usize, Summary>,
 }
 
-impl ListCompiler<'_, '_> {
+impl<'s, 'a> ListCompiler<'s, 'a> {
+    pub(super) fn new(
+        space: &'s mut Space,
+        situation: Situation<'a>,
+        id: FilterId,
+        state: State,
+    ) -> ListCompiler<'s, 'a> {
+        let filter = situation.network.filter(id);
+        ListCompiler { space, situation, filter, id, state, known: FxHashMap::default() }
+    }
+
+    pub(super) fn filter(&self) -> &'a Filter {
+        self.filter
+    }
+
+    pub(super) fn id(&self) -> FilterId {
+        self.id
+    }
+
+    pub(super) fn cut(&self) -> &'a Cut {
+        self.situation.cut
+    }
+
+    pub(super) fn reading(&self) -> Reading {
+        self.situation.reading
+    }
+
+    /// Goes on with packets of other marks. What is known of chains is kept for each.
+    pub(super) fn change_marks(
+        &mut self,
+        marks: Marks,
+        kept: &mut FxHashMap<Marks, FxHashMap<usize, Summary>>,
+    ) {
+        if let Some(old) = self.situation.marks.replace(marks).filter(|old| *old != marks) {
+            let next = kept.remove(&marks).unwrap_or_default();
+            kept.insert(old, std::mem::replace(&mut self.known, next));
+        }
+    }
+
     /// A chain with its policy. The builder refuses cycles, so this ends.
     fn chain(&mut self, index: usize) -> Summary {
         if let Some(known) = self.known.get(&index) {
             return *known;
         }
+        let mut parts = self.parts(index, 0..self.filter.chains[index].rules.len());
+        parts.extend(self.policy(index));
+        let summary = self.space.compose_all(&parts);
+        self.known.insert(index, summary);
+        summary
+    }
+
+    /// Some rules of a chain, those that are not taken out.
+    pub(super) fn parts(&mut self, index: usize, positions: Range<usize>) -> Vec<Summary> {
         let chain: &Chain = &self.filter.chains[index];
-        let mut parts = Vec::with_capacity(chain.rules.len() + 1);
-        for (position, rule) in chain.rules.iter().enumerate() {
+        let mut parts = Vec::with_capacity(positions.len() + 1);
+        for position in positions {
+            let rule = &chain.rules[position];
             let place = RuleRef { filter: self.id, chain: index, rule: position };
             if self.situation.cut.rules.contains(&place) {
                 continue;
@@ -127,20 +178,21 @@ impl ListCompiler<'_, '_> {
                 possible,
             ));
         }
-        if let Some(policy) = chain.policy {
-            let place = RuleRef { filter: self.id, chain: index, rule: chain.rules.len() };
-            let closed = self.situation.cut.closed.contains(&place);
-            let policy = if closed { Action::Drop } else { policy };
-            parts.push(self.rule(policy, true, Set::FULL, Set::FULL));
-        }
-        let summary = self.space.compose_all(&parts);
-        self.known.insert(index, summary);
-        summary
+        parts
+    }
+
+    /// What stands behind the last rule of a chain.
+    pub(super) fn policy(&mut self, index: usize) -> Option<Summary> {
+        let chain: &Chain = &self.filter.chains[index];
+        let place = RuleRef { filter: self.id, chain: index, rule: chain.rules.len() };
+        let closed = self.situation.cut.closed.contains(&place);
+        let policy = chain.policy.map(|policy| if closed { Action::Drop } else { policy })?;
+        Some(self.rule(policy, true, Set::FULL, Set::FULL))
     }
 
     /// What an entry chain accepts though no rule of it does. What returns from it meets its policy (iptables(8),
     /// RETURN), and without a policy everything that is left passes.
-    fn end_of_entry(&mut self, index: usize, summary: &Summary) -> Set {
+    pub(super) fn end_of_entry(&mut self, index: usize, summary: &Summary) -> Set {
         let chain: &Chain = &self.filter.chains[index];
         let place = RuleRef { filter: self.id, chain: index, rule: chain.rules.len() };
         let closed = self.situation.cut.closed.contains(&place);
@@ -149,7 +201,7 @@ impl ListCompiler<'_, '_> {
             Some(Action::Unknown(_)) => self.situation.reading == Reading::May,
             Some(Action::Drop | Action::Reject) => false,
             // No policy of an entry chain; whatever is not understood passes on *may* only.
-            Some(Action::Jump(_) | Action::Goto(_) | Action::Return | Action::Continue) => {
+            Some(Action::Jump(_) | Action::Goto(_) | Action::Return | Action::Continue | Action::Mark(_)) => {
                 self.situation.reading == Reading::May
             }
         };
@@ -172,7 +224,8 @@ impl ListCompiler<'_, '_> {
             Action::Accept | Action::Translate(_) => Summary { accept: take, open: opened(take), ..nothing },
             Action::Drop | Action::Reject => nothing,
             Action::Return => Summary { ret: take, ..nothing },
-            Action::Continue => Summary::PASS,
+            // What sets marks is compiled by the marks of packets: see `marks`.
+            Action::Continue | Action::Mark(_) => Summary::PASS,
             Action::Unknown(_) if self.situation.reading == Reading::May => {
                 Summary { accept: take, open: opened(take), fall: Set::FULL, ..nothing }
             }
@@ -202,7 +255,7 @@ impl ListCompiler<'_, '_> {
     }
 
     /// m⁻ and m⁺ of a conjunction.
-    fn conditions(&mut self, matches: &[Match]) -> (Set, Set) {
+    pub(super) fn conditions(&mut self, matches: &[Match]) -> (Set, Set) {
         let mut certain = Set::FULL;
         let mut possible = Set::FULL;
         for m in matches {
@@ -224,6 +277,11 @@ impl ListCompiler<'_, '_> {
         let set = match &m.test {
             Test::Unknown(_) => return (Set::EMPTY, Set::FULL),
             Test::Any(any) => return self.any(any, m.negated),
+            Test::Mark { of, mask, values } => {
+                let answer = situation.marks.and_then(|marks| marks.answer(*of, *mask, values));
+                let Some((holds, not)) = answer else { return (Set::EMPTY, Set::FULL) };
+                if if m.negated { not } else { holds } { Set::FULL } else { Set::EMPTY }
+            }
             Test::State(states) => all_or_nothing(states.contains(&self.state)),
             Test::Fragment(parts) if situation.reassembles => {
                 all_or_nothing(parts.contains(&Fragment::Whole))
@@ -290,6 +348,7 @@ impl ListCompiler<'_, '_> {
             | Test::InVrf(_)
             | Test::InName(_)
             | Test::OutName(_)
+            | Test::Mark { .. }
             | Test::Any(_)
             | Test::Unknown(_) => Set::EMPTY,
         };
@@ -337,15 +396,14 @@ impl ListCompiler<'_, '_> {
 /// m⁻ and m⁺ of one rule as a node sees it in state `New`; everything for the policy behind the last rule.
 pub(super) fn rule_sets(
     view: &mut View<'_>,
-    node: NodeId,
-    hook: Hook,
+    at: (NodeId, Hook),
     rule: RuleRef,
-    incoming: Option<InterfaceId>,
-    outgoing: Option<InterfaceId>,
+    interfaces: (Option<InterfaceId>, Option<InterfaceId>),
+    marks: Option<Marks>,
 ) -> (Set, Set) {
     let network = view.compiled.network;
-    match network.filter(hook.filter).chains[rule.chain].rules.get(rule.rule) {
-        Some(spec) => conditions(view, node, hook, &spec.matches, incoming, outgoing),
+    match network.filter(at.1.filter).chains[rule.chain].rules.get(rule.rule) {
+        Some(spec) => conditions(view, at, &spec.matches, interfaces, marks),
         None => (Set::FULL, Set::FULL),
     }
 }
@@ -353,11 +411,10 @@ pub(super) fn rule_sets(
 /// m⁻ and m⁺ of conditions as a node sees them in state `New`.
 pub(super) fn conditions(
     view: &mut View<'_>,
-    node: NodeId,
-    hook: Hook,
+    (node, hook): (NodeId, Hook),
     matches: &[Match],
-    incoming: Option<InterfaceId>,
-    outgoing: Option<InterfaceId>,
+    (incoming, outgoing): (Option<InterfaceId>, Option<InterfaceId>),
+    marks: Option<Marks>,
 ) -> (Set, Set) {
     let compiled = view.compiled;
     let situation = Situation {
@@ -366,18 +423,11 @@ pub(super) fn conditions(
         outgoing,
         reassembles: compiled.reassembles(node),
         own: &compiled.nodes[node.index()].own,
+        marks,
         reading: view.reading,
         cut: &Cut::default(),
     };
-    let mut list = ListCompiler {
-        space: &mut view.space,
-        situation,
-        filter: compiled.network.filter(hook.filter),
-        id: hook.filter,
-        state: State::New,
-        known: FxHashMap::default(),
-    };
-    list.conditions(matches)
+    ListCompiler::new(&mut view.space, situation, hook.filter, State::New).conditions(matches)
 }
 
 /// How many packets fit a rule, as a binary logarithm, whatever interfaces they use.
@@ -391,19 +441,13 @@ pub fn rule_size(compiled: &super::Compiled<'_>, rule: RuleRef) -> f64 {
         outgoing: None,
         reassembles: filter.tracks,
         own: &[],
+        marks: None,
         reading: Reading::May,
         cut: &Cut::default(),
     };
     let of_packets = |m: &&Match| interface_test(&m.test, compiled.network, None, None).is_none();
     let matches: Vec<Match> = spec.matches.iter().filter(of_packets).cloned().collect();
-    let mut list = ListCompiler {
-        space: &mut space,
-        situation,
-        filter,
-        id: rule.filter,
-        state: State::New,
-        known: FxHashMap::default(),
-    };
+    let mut list = ListCompiler::new(&mut space, situation, rule.filter, State::New);
     let (_, possible) = list.conditions(&matches);
     space.log2_size(possible)
 }

@@ -71,7 +71,8 @@ impl View<'_> {
         let node = self.compiled.network.interface(interface).node;
         let mut answers = if self.reading == Reading::May { Set::EMPTY } else { Set::FULL };
         for asks in self.asking(interface) {
-            let fib = self.fib(node, asks);
+            // Without its mark, unless `src_valid_mark` says otherwise (`fib_validate_source`).
+            let fib = self.fib(node, asks, 0);
             let ways = fib.sends.iter().filter(|(hop, _)| !only_here || hop.interface == interface);
             let sets: Vec<Set> = ways.map(|(_, set)| *set).collect();
             let sent = self.space.union_all(&sets);
@@ -123,7 +124,7 @@ impl View<'_> {
         all.extend((may || spec.vrf.is_none()).then_some(None));
         let mut seen = Vec::new();
         all.retain(|asks| {
-            let class = fib_class(network, spec.node, *asks);
+            let class = fib_class(network, spec.node, *asks, 0);
             let is_new = !seen.contains(&class);
             seen.push(class);
             is_new

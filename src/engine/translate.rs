@@ -4,6 +4,7 @@
 //! function that may choose: from a pool of addresses, from a range of ports. So a set has an image, everything that
 //! may become of it, and an image has an origin, everything that it may have been.
 
+use super::marks::Marks;
 use super::query::RuleRef;
 use super::rules::conditions;
 use super::view::View;
@@ -37,6 +38,8 @@ pub(super) struct Meeting {
     pub(super) spot: Spot,
     pub(super) incoming: Option<InterfaceId>,
     pub(super) outgoing: Option<InterfaceId>,
+    /// With which marks packets come to it.
+    pub(super) marks: Marks,
 }
 
 /// Packets by what translates them, if anything does.
@@ -46,6 +49,8 @@ impl View<'_> {
     /// All packets by what translates them at a spot when they are new. On *may* one may be in several parts, on *must*
     /// in none.
     pub(super) fn translations(&mut self, meeting: Meeting) -> Arc<Parts> {
+        let marks = if self.asks_marks(&meeting) { meeting.marks } else { Marks::NONE };
+        let meeting = Meeting { marks, ..meeting };
         if let Some(known) = self.known_translations(meeting) {
             return known;
         }
@@ -78,6 +83,12 @@ impl View<'_> {
         let parts = Arc::new(parts);
         self.keep_translations(meeting, Arc::clone(&parts));
         parts
+    }
+
+    /// Whether a chain that translates there asks for marks.
+    fn asks_marks(&self, meeting: &Meeting) -> bool {
+        let translating = &self.compiled.network.node(meeting.node).translating;
+        translating.all().any(|hook| self.compiled.mark_use(*hook).asks)
     }
 
     fn family(&self, family: Family) -> Set {
@@ -304,14 +315,16 @@ impl Chains<'_, '_> {
             if self.view.is_taken_out(place) {
                 continue;
             }
-            let Meeting { node, incoming, outgoing, .. } = self.meeting;
+            let Meeting { node, incoming, outgoing, marks, .. } = self.meeting;
+            let interfaces = (incoming, outgoing);
             let (certain, possible) =
-                conditions(self.view, node, self.hook, &rule.matches, incoming, outgoing);
+                conditions(self.view, (node, self.hook), &rule.matches, interfaces, Some(marks));
             let (take, keep) = match self.view.reading {
                 Reading::May => (possible, certain),
                 Reading::Must => (certain, possible),
             };
-            if rule.action == Action::Continue {
+            // Chains that translate set no marks, or their whole device is not understood.
+            if matches!(rule.action, Action::Continue | Action::Mark(_)) {
                 continue;
             }
             let taken = self.view.space.intersect(at, take);
@@ -347,7 +360,7 @@ impl Chains<'_, '_> {
                 settled
             }
             Action::Return => Left { returns: taken, ..settled },
-            Action::Continue => Left { falls: all, ..settled },
+            Action::Continue | Action::Mark(_) => Left { falls: all, ..settled },
             Action::Jump(chain) => {
                 let left = self.chain(chain, taken);
                 Left { falls: self.view.space.union(left.falls, left.returns), ..settled }

@@ -3,6 +3,7 @@
 
 use super::compiled::{Compiled, HookKey};
 use super::look::Connections;
+use super::marks::{Marks, Pieces};
 use super::query::{Cut, RuleRef};
 use super::routes::{Fib, compile_fib, fib_class};
 use super::rules::{Accept, Situation, compile_hook};
@@ -17,6 +18,8 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(super) struct Tables {
     pub(super) hooks: FxHashMap<HookKey, Accept>,
+    /// Hooks that set marks.
+    pub(super) pieces: FxHashMap<HookKey, Arc<Pieces>>,
     pub(super) fibs: FxHashMap<(NodeId, u64, Reading), Arc<Fib>>,
     translations: FxHashMap<Meeting, Arc<Parts>>,
     /// For an interface and the packets that are known to come from its node, those whose source it takes.
@@ -37,6 +40,7 @@ impl View<'_> {
     pub(super) fn change(&mut self, cut: &Cut) {
         if (&self.cut.rules, &self.cut.closed) != (&cut.rules, &cut.closed) {
             self.tables.hooks.clear();
+            self.tables.pieces.clear();
             self.tables.translations.clear();
         }
         self.cut.clone_from(cut);
@@ -55,7 +59,11 @@ impl View<'_> {
         }
         let mut sets = Vec::new();
         for (hook, incoming, outgoing) in self.compiled.calls(node) {
-            sets.push(self.hook(node, hook, incoming, outgoing).opens);
+            for marks in self.compiled.marks_at(node, hook) {
+                let pieces =
+                    self.stages(node, [&[Hook { family: None, ..hook }]], (incoming, outgoing), marks);
+                sets.extend(pieces.iter().map(|(_, accept)| accept.opens));
+            }
         }
         sets.sort_unstable();
         sets.dedup();
@@ -89,27 +97,18 @@ impl View<'_> {
         incoming: Option<InterfaceId>,
         outgoing: Option<InterfaceId>,
     ) -> Accept {
-        let own = key.own.map_or(&[][..], |node| &self.compiled.nodes[node.index()].own);
-        let situation = Situation {
-            network: self.compiled.network,
-            incoming,
-            outgoing,
-            reassembles: key.reassembles,
-            own,
-            reading: key.reading,
-            cut: &self.cut,
-        };
+        let situation = situation(self.compiled, &self.cut, key, (incoming, outgoing));
         compile_hook(&mut self.space, situation, hook)
     }
 
-    fn hook(
+    pub(super) fn hook(
         &mut self,
         node: NodeId,
         hook: Hook,
-        incoming: Option<InterfaceId>,
-        outgoing: Option<InterfaceId>,
+        (incoming, outgoing): (Option<InterfaceId>, Option<InterfaceId>),
+        marks: Marks,
     ) -> Accept {
-        let key = self.compiled.hook_key(node, hook, incoming, outgoing, self.reading);
+        let key = self.compiled.hook_key(node, hook, (incoming, outgoing), marks, self.reading);
         let changed = self.cut.rules.iter().chain(&self.cut.closed).any(|rule| rule.filter == hook.filter);
         if let Some(known) = self.compiled.tables.hooks.get(&key).filter(|_| !changed) {
             return *known;
@@ -141,17 +140,17 @@ impl View<'_> {
         self.cut.closed.contains(&rule)
     }
 
-    /// What all hooks of a stage accept together.
+    /// What all hooks of a stage that sets no marks accept together.
     pub(super) fn stage(
         &mut self,
         node: NodeId,
-        hooks: &[Hook],
-        incoming: Option<InterfaceId>,
-        outgoing: Option<InterfaceId>,
+        hooks: impl Iterator<Item = Hook>,
+        interfaces: (Option<InterfaceId>, Option<InterfaceId>),
+        marks: Marks,
     ) -> Accept {
         let mut all = Accept::OPEN;
         for hook in hooks {
-            let one = self.hook(node, *hook, incoming, outgoing);
+            let one = self.hook(node, hook, interfaces, marks);
             let other = match hook.family {
                 None => Set::EMPTY,
                 Some(Family::V4) => self.compiled.common.families[Family::V6 as usize],
@@ -167,15 +166,34 @@ impl View<'_> {
         all
     }
 
-    /// Where a node routes what came in there.
-    pub(super) fn fib(&mut self, node: NodeId, incoming: Option<InterfaceId>) -> Arc<Fib> {
-        let key = (node, fib_class(self.compiled.network, node, incoming), self.reading);
+    /// Where a node routes what came in there, with a mark.
+    pub(super) fn fib(&mut self, node: NodeId, incoming: Option<InterfaceId>, mark: u32) -> Arc<Fib> {
+        let key = (node, fib_class(self.compiled.network, node, incoming, mark), self.reading);
         if let Some(known) = self.compiled.tables.fibs.get(&key).or_else(|| self.tables.fibs.get(&key)) {
             return Arc::clone(known);
         }
         let network = self.compiled.network;
-        let fib = Arc::new(compile_fib(&mut self.space, network, node, incoming, self.reading));
+        let fib = Arc::new(compile_fib(&mut self.space, network, node, (incoming, mark), self.reading));
         self.tables.fibs.insert(key, Arc::clone(&fib));
         fib
+    }
+}
+
+/// What a hook is compiled for.
+pub(super) fn situation<'a>(
+    compiled: &'a Compiled<'_>,
+    cut: &'a Cut,
+    key: HookKey,
+    (incoming, outgoing): (Option<InterfaceId>, Option<InterfaceId>),
+) -> Situation<'a> {
+    Situation {
+        network: compiled.network,
+        incoming,
+        outgoing,
+        reassembles: key.reassembles,
+        own: key.own.map_or(&[][..], |node| &compiled.nodes[node.index()].own),
+        marks: Some(key.marks),
+        reading: key.reading,
+        cut,
     }
 }

@@ -4,6 +4,7 @@
 //! [`Test::Unknown`] certainly matches nothing and possibly matches what its other tests leave.
 
 use super::id::{FilterId, InterfaceId, UnknownId, VrfId, ZoneId};
+use super::mark::{MarkChange, Marked};
 use super::network::Network;
 use super::service::Service;
 use super::translation::Translation;
@@ -47,6 +48,7 @@ impl Filter {
                     | Action::Drop
                     | Action::Return
                     | Action::Continue
+                    | Action::Mark(_)
                     | Action::Translate(_) => {}
                 }
             }
@@ -58,15 +60,22 @@ impl Filter {
 impl Filter {
     /// Whether some rule asks for the loopback interface by its name, which no description has.
     pub fn names_loopback(&self) -> bool {
-        fn names(one: &Match) -> bool {
+        self.asks(&|test| match test {
+            Test::InName(pattern) | Test::OutName(pattern) => name_fits(pattern, "lo"),
+            _ => false,
+        })
+    }
+
+    /// Whether some condition of a rule, or a part of one, is such a test.
+    pub fn asks(&self, wanted: &dyn Fn(&Test) -> bool) -> bool {
+        fn holds(one: &Match, wanted: &dyn Fn(&Test) -> bool) -> bool {
             match &one.test {
-                Test::InName(pattern) | Test::OutName(pattern) => name_fits(pattern, "lo"),
-                Test::Any(any) => any.iter().any(names),
-                _ => false,
+                Test::Any(any) => any.iter().any(|part| holds(part, wanted)),
+                test => wanted(test),
             }
         }
         let rules = self.chains.iter().flat_map(|chain| &chain.rules);
-        rules.flat_map(|rule| &rule.matches).any(names)
+        rules.flat_map(|rule| &rule.matches).any(|one| holds(one, wanted))
     }
 }
 
@@ -155,6 +164,16 @@ pub enum Test {
     SourceIsOwn,
     /// The destination is one of the device's own addresses.
     DestinationIsOwn,
+    /// A mark under the mask is in one of the ranges. What has no connection has none of a connection, and then neither the test
+    /// holds nor its negation.
+    Mark {
+        /// Whose mark.
+        of: Marked,
+        /// The bits that are looked at.
+        mask: u32,
+        /// The values that they may have, ends included.
+        values: Vec<(u32, u32)>,
+    },
     /// Any of these matches: a set that mixes zones and addresses. As a pair (SEMANTICS.md section 4.2) it is
     /// the union of theirs, bound by bound. All of several is several matches of one rule, or the negation
     /// of any of the negations.
@@ -201,6 +220,8 @@ pub enum Action {
     Return,
     /// Goes on with the next rule (a counter, a log line).
     Continue,
+    /// Sets a mark, and goes on with the next rule.
+    Mark(MarkChange),
     /// Lets it pass as something else; the list ends. Only chains that a node translates with hold such rules.
     Translate(usize),
     /// Not understood: it may accept, drop, or go on.
@@ -289,6 +310,7 @@ pub fn interface_test(
         | Test::State(_)
         | Test::SourceIsOwn
         | Test::DestinationIsOwn
+        | Test::Mark { .. }
         | Test::Unknown(_) => None,
     }
 }

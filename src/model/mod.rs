@@ -14,6 +14,7 @@ pub mod country;
 pub mod filter;
 pub mod id;
 pub mod kind;
+pub mod mark;
 pub mod network;
 pub mod route;
 pub mod service;
@@ -22,6 +23,7 @@ pub mod translation;
 pub use assumption::Assumption;
 pub use filter::{Action, Chain, Filter, Hook, Match, Rule, Stage, State, Test};
 pub use id::{FilterId, InterfaceId, NodeId, SegmentId, SiteId, TunnelId, UnknownId, VlanId, VrfId, ZoneId};
+pub use mark::{MarkChange, MarkTest, Marked};
 pub use network::{
     Address, Antispoof, Existence, Interface, Join, Kind, LedgerEntry, Line, Network, Node, Role, Segment,
     Site, Transit, Unknown, Vlan, Vrf, Zone,

@@ -326,6 +326,9 @@ pub struct Node {
     pub forward: Vec<Hook>,
     /// Lists for what the node itself sends.
     pub output: Vec<Hook>,
+    /// Those of them behind which a packet is routed again if they changed its mark (`ip_route_me_harder`): the table `mangle` of
+    /// iptables, chains of the type `route` of nftables.
+    pub rerouting: Vec<Hook>,
     /// What it makes of addresses and ports.
     pub translating: Translating,
     /// Where the sets stand that its own rules name (`ipset`).

@@ -2,6 +2,7 @@
 
 use super::Fact;
 use super::id::{InterfaceId, UnknownId};
+use super::mark::MarkTest;
 use crate::source::Span;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -63,7 +64,9 @@ pub struct LookupRule {
     /// Set if the device's own packets may meet the rule too, though they came in nowhere: the interfaces are those of a VRF.
     /// What a program sends that is bound to the VRF looks there, and so does every answer to what came in there.
     pub bound: Option<UnknownId>,
-    /// Set if it is not known what else it asks (marks, users, …).
+    /// Only packets with such a mark; `None` is any.
+    pub mark: Option<MarkTest>,
+    /// Set if it is not known what else it asks (users, ports, …).
     pub unknown: Option<UnknownId>,
     /// What it does.
     pub action: Lookup,

@@ -3,10 +3,11 @@
 //! On *may* a chain has several futures, so it has several possible outcomes; each names the rule that decides
 //! and the unknowns that it hangs on. On *must* it has one outcome or none (SEMANTICS.md section 4.2).
 
+use super::marks::Marks;
 use super::test::{Truth, rule_matches};
 use super::view::View;
 use crate::header::Packet;
-use crate::model::{Action, FilterId, Hook, InterfaceId, NodeId, State, UnknownId};
+use crate::model::{Action, FilterId, Hook, InterfaceId, NodeId, Rule, State, UnknownId};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -27,6 +28,8 @@ pub struct Sight<'a> {
     pub outgoing: Option<InterfaceId>,
     /// Its connection state.
     pub state: State,
+    /// Its marks when it comes to the chain.
+    pub marks: Marks,
 }
 
 /// What becomes of a packet.
@@ -83,9 +86,12 @@ pub struct Judgement {
     pub uncertain: Vec<UnknownId>,
     /// How many rules were looked at before and did not decide.
     pub passed_over: usize,
+    /// Its marks when it leaves the chain.
+    pub marks: Marks,
 }
 
-/// Everything a chain may decide. For each ruling, opening or not, only the most certain outcome is kept.
+/// Everything a chain may decide. For each ruling, opening or not, and for each pair of marks, only the most certain outcome is
+/// kept.
 #[derive(Debug, Clone, Default)]
 pub struct Judged {
     /// The outcomes, in the order in which they were found.
@@ -101,9 +107,21 @@ impl Judged {
         those.min_by_key(|outcome| outcome.uncertain.len())
     }
 
-    /// Whether some accepting outcome opens connections.
-    pub fn may_open(&self) -> bool {
-        self.outcomes.iter().any(|outcome| outcome.ruling == Ruling::Accept && outcome.opens)
+    /// The most certain outcome of a ruling for each pair of marks, with whether one with these marks opens connections.
+    pub fn by_marks(&self, ruling: Ruling) -> Vec<(Judgement, bool)> {
+        let mut found: Vec<(Judgement, bool)> = Vec::new();
+        for one in self.outcomes.iter().filter(|outcome| outcome.ruling == ruling) {
+            match found.iter_mut().find(|(known, _)| known.marks == one.marks) {
+                None => found.push((one.clone(), one.opens)),
+                Some((known, opens)) => {
+                    *opens |= one.opens;
+                    if one.uncertain.len() < known.uncertain.len() {
+                        *known = one.clone();
+                    }
+                }
+            }
+        }
+        found
     }
 }
 
@@ -112,6 +130,8 @@ impl Judged {
 struct Path {
     uncertain: Vec<UnknownId>,
     passed_over: usize,
+    /// Its marks there.
+    marks: Marks,
 }
 
 impl Path {
@@ -119,15 +139,34 @@ impl Path {
         Path {
             uncertain: self.uncertain.iter().chain(uncertain).copied().collect(),
             passed_over: self.passed_over + passed_over,
+            marks: self.marks,
         }
+    }
+
+    fn with(self, marks: Marks) -> Path {
+        Path { marks, ..self }
     }
 }
 
-/// Of two ways to the same point the more certain one.
-fn better(one: Option<Path>, two: Option<Path>) -> Option<Path> {
-    match (one, two) {
-        (Some(one), Some(two)) => Some(if two.uncertain.len() < one.uncertain.len() { two } else { one }),
-        (one, two) => one.or(two),
+/// The ways to one point, the most certain one for each pair of marks.
+#[derive(Debug, Clone, Default)]
+struct Paths(BTreeMap<Marks, Path>);
+
+impl Paths {
+    fn one(path: Path) -> Paths {
+        Paths(BTreeMap::from([(path.marks, path)]))
+    }
+
+    /// Adds a way, unless a more certain one is known.
+    fn add(&mut self, path: Path) {
+        let known = self.0.entry(path.marks).or_insert_with(|| path.clone());
+        if path.uncertain.len() < known.uncertain.len() {
+            *known = path;
+        }
+    }
+
+    fn add_all(&mut self, others: Paths) {
+        others.0.into_values().for_each(|path| self.add(path));
     }
 }
 
@@ -135,15 +174,15 @@ fn better(one: Option<Path>, two: Option<Path>) -> Option<Path> {
 #[derive(Debug, Default)]
 struct Flow {
     judged: Judged,
-    /// Set if the packet may go on where the chain was called.
-    returns: Option<Path>,
+    /// How the packet may go on where the chain was called.
+    returns: Paths,
 }
 
 impl Flow {
     /// Keeps an outcome unless there is a more certain one of the same effect.
     fn record(&mut self, outcome: Judgement) {
-        let effect = (outcome.ruling, outcome.opens);
-        match self.judged.outcomes.iter_mut().find(|old| (old.ruling, old.opens) == effect) {
+        let effect = |one: &Judgement| (one.ruling, one.opens, one.marks);
+        match self.judged.outcomes.iter_mut().find(|old| effect(old) == effect(&outcome)) {
             None => self.judged.outcomes.push(outcome),
             Some(old) if outcome.uncertain.len() < old.uncertain.len() => *old = outcome,
             Some(_) => {}
@@ -155,56 +194,69 @@ struct Run<'a> {
     view: &'a View<'a>,
     sight: &'a Sight<'a>,
     filter: FilterId,
-    /// A chain does the same whoever calls it, so it is walked once.
-    done: BTreeMap<usize, Rc<Flow>>,
+    /// A chain does the same whoever calls it, so it is walked once for each pair of marks.
+    done: BTreeMap<(usize, Marks), Rc<Flow>>,
 }
 
 /// Judges a packet by the chain of a hook.
 pub fn judge(view: &View<'_>, hook: Hook, sight: &Sight<'_>) -> Judged {
     let mut run = Run { view, sight, filter: hook.filter, done: BTreeMap::new() };
     let mut flow = Flow::default();
-    let begun = run.chain(hook.chain, 0);
-    let left = absorb(&mut flow, &begun, &Path::default());
-    let Some(left) = left else { return flow.judged };
+    let begun = run.chain((hook.chain, sight.marks), 0);
+    let start = Path { marks: sight.marks, ..Path::default() };
+    let left = absorb(&mut flow, &begun, &start);
     // Whoever returns from an entry chain meets its policy, like whoever falls off its end.
     let by = Decider::Policy { filter: hook.filter, chain: hook.chain };
-    let beyond = match view.network.filter(hook.filter).chains[hook.chain].policy {
-        Some(action) => {
-            let Next { goes_on, returns } = run.act(&mut flow, action, &left, by, true, 0);
-            better(goes_on, returns)
-        }
-        None => Some(left),
-    };
-    if let Some(path) = beyond {
+    for left in left.0.into_values() {
+        let beyond = match view.network.filter(hook.filter).chains[hook.chain].policy {
+            Some(action) => {
+                let Next { mut goes_on, returns } = run.act(&mut flow, action, &left, by, true, 0);
+                goes_on.add_all(returns);
+                goes_on
+            }
+            None => Paths::one(left),
+        };
         let by = Decider::End { filter: hook.filter, chain: hook.chain };
-        flow.record(outcome(Ruling::Accept, by, true, &path));
+        for path in beyond.0.into_values() {
+            flow.record(outcome(Ruling::Accept, by, true, &path));
+        }
     }
     flow.judged
 }
 
 fn outcome(ruling: Ruling, by: Decider, opens: bool, path: &Path) -> Judgement {
-    Judgement { ruling, by, opens, uncertain: path.uncertain.clone(), passed_over: path.passed_over }
+    let Path { uncertain, passed_over, marks } = path.clone();
+    Judgement { ruling, by, opens, uncertain, passed_over, marks }
 }
 
 /// Adds what a called chain does to what is known, and returns how it is left.
-fn absorb(flow: &mut Flow, called: &Flow, path: &Path) -> Option<Path> {
+fn absorb(flow: &mut Flow, called: &Flow, path: &Path) -> Paths {
     for one in &called.judged.outcomes {
-        let whole = path.then(&one.uncertain, one.passed_over);
+        let whole = path.then(&one.uncertain, one.passed_over).with(one.marks);
         flow.record(outcome(one.ruling, one.by, one.opens, &whole));
     }
     flow.judged.stuck.extend(&called.judged.stuck);
-    called.returns.as_ref().map(|left| path.then(&left.uncertain, left.passed_over))
+    let mut paths = Paths::default();
+    for left in called.returns.0.values() {
+        paths.add(path.then(&left.uncertain, left.passed_over).with(left.marks));
+    }
+    paths
 }
 
 /// Where a packet goes from a rule that took it.
 #[derive(Default)]
 struct Next {
-    goes_on: Option<Path>,
-    returns: Option<Path>,
+    goes_on: Paths,
+    returns: Paths,
+}
+
+/// The same ways, past one more rule.
+fn further(paths: Paths) -> Paths {
+    Paths(paths.0.into_iter().map(|(marks, path)| (marks, path.then(&[], 1))).collect())
 }
 
 impl Run<'_> {
-    fn chain(&mut self, chain: usize, depth: usize) -> Rc<Flow> {
+    fn chain(&mut self, chain: (usize, Marks), depth: usize) -> Rc<Flow> {
         if let Some(done) = self.done.get(&chain) {
             return Rc::clone(done);
         }
@@ -213,53 +265,66 @@ impl Run<'_> {
         flow
     }
 
-    fn walk_chain(&mut self, chain: usize, depth: usize) -> Flow {
+    fn walk_chain(&mut self, (chain, marks): (usize, Marks), depth: usize) -> Flow {
         let mut flow = Flow::default();
-        let mut at = Some(Path::default());
+        let mut at = Paths::one(Path { marks, ..Path::default() });
         let all = &self.view.network.filter(self.filter).chains[chain];
         for (index, rule) in all.rules.iter().enumerate() {
             // A rule that is a closed door is not there (SEMANTICS.md section 6, `only-via`).
             if self.view.is_closed_rule(self.filter, chain, index) {
                 continue;
             }
-            let Some(path) = at.take() else { return flow };
             let by = Decider::Rule { filter: self.filter, chain, rule: index };
-            let unknowns = match rule_matches(self.view, rule, self.sight) {
-                Truth::No => Vec::new(),
-                // Whether it matches or not, the packet goes on.
-                Truth::Yes | Truth::Maybe(_) if rule.action == Action::Continue => Vec::new(),
-                Truth::Yes => {
-                    let next = self.act(&mut flow, rule.action, &path, by, rule.opens, depth);
-                    flow.returns = better(flow.returns.take(), next.returns);
-                    at = next.goes_on.map(|path| path.then(&[], 1));
-                    continue;
-                }
-                Truth::Maybe(ids) if !self.view.is_may() => {
-                    flow.judged.stuck.extend(ids);
-                    return flow;
-                }
-                Truth::Maybe(ids) => ids,
-            };
-            let mut beyond = Some(path.then(&unknowns, 1));
-            if !unknowns.is_empty() {
-                let taken = path.then(&unknowns, 0);
-                let next = self.act(&mut flow, rule.action, &taken, by, rule.opens, depth);
-                flow.returns = better(flow.returns.take(), next.returns);
-                beyond = better(beyond, next.goes_on.map(|path| path.then(&[], 1)));
+            for path in std::mem::take(&mut at).0.into_values() {
+                at.add_all(self.ask_rule(&mut flow, rule, path, by, depth));
             }
-            at = beyond;
         }
-        let Some(path) = at else { return flow };
-        let left = match all.policy {
-            Some(action) => {
-                let by = Decider::Policy { filter: self.filter, chain };
-                let Next { goes_on, returns } = self.act(&mut flow, action, &path, by, true, depth);
-                better(goes_on, returns)
-            }
-            None => Some(path),
-        };
-        flow.returns = better(flow.returns.take(), left);
+        for path in at.0.into_values() {
+            let left = match all.policy {
+                Some(action) => {
+                    let by = Decider::Policy { filter: self.filter, chain };
+                    let Next { mut goes_on, returns } = self.act(&mut flow, action, &path, by, true, depth);
+                    goes_on.add_all(returns);
+                    goes_on
+                }
+                None => Paths::one(path),
+            };
+            flow.returns.add_all(left);
+        }
         flow
+    }
+
+    /// Asks one rule of a chain, and returns how the packet may come to the next.
+    fn ask_rule(&mut self, flow: &mut Flow, rule: &Rule, path: Path, by: Decider, depth: usize) -> Paths {
+        let sight = Sight { marks: path.marks, ..*self.sight };
+        // Whether it matches or not, the packet goes on as it is.
+        let changes_nothing = match rule.action {
+            Action::Continue => true,
+            Action::Mark(change) => path.marks.set(change) == Some(path.marks),
+            _ => false,
+        };
+        let unknowns = match rule_matches(self.view, rule, &sight) {
+            Truth::Yes | Truth::Maybe(_) if changes_nothing => Vec::new(),
+            Truth::No => Vec::new(),
+            Truth::Yes => {
+                let next = self.act(flow, rule.action, &path, by, rule.opens, depth);
+                flow.returns.add_all(next.returns);
+                return further(next.goes_on);
+            }
+            Truth::Maybe(ids) if !self.view.is_may() => {
+                flow.judged.stuck.extend(ids);
+                return Paths::default();
+            }
+            Truth::Maybe(ids) => ids,
+        };
+        let mut beyond = Paths::one(path.then(&unknowns, 1));
+        if !unknowns.is_empty() {
+            let taken = path.then(&unknowns, 0);
+            let next = self.act(flow, rule.action, &taken, by, rule.opens, depth);
+            flow.returns.add_all(next.returns);
+            beyond.add_all(further(next.goes_on));
+        }
+        beyond
     }
 
     /// What an action does with a packet that it has.
@@ -290,15 +355,19 @@ impl Run<'_> {
                 if depth == MAX_DEPTH {
                     return self.not_understood(flow, path, by, &[], opens);
                 }
-                let called = self.chain(called, depth + 1);
+                let called = self.chain((called, path.marks), depth + 1);
                 let left = absorb(flow, &called, path);
                 match action {
-                    Action::Jump(_) => Next { goes_on: left, returns: None },
-                    _ => Next { goes_on: None, returns: left },
+                    Action::Jump(_) => Next { goes_on: left, ..Next::default() },
+                    _ => Next { returns: left, ..Next::default() },
                 }
             }
-            Action::Return => Next { goes_on: None, returns: Some(path.clone()) },
-            Action::Continue => Next { goes_on: Some(path.clone()), returns: None },
+            Action::Return => Next { returns: Paths::one(path.clone()), ..Next::default() },
+            Action::Continue => Next { goes_on: Paths::one(path.clone()), ..Next::default() },
+            Action::Mark(change) => {
+                let marked = path.marks.set(change).map(|marks| path.clone().with(marks));
+                Next { goes_on: marked.map(Paths::one).unwrap_or_default(), ..Next::default() }
+            }
             Action::Unknown(id) => self.not_understood(flow, path, by, &[id], opens),
         }
     }
@@ -319,6 +388,6 @@ impl Run<'_> {
         let path = path.then(why, 0);
         flow.record(outcome(Ruling::Accept, by, opens, &path));
         flow.record(outcome(Ruling::Drop, by, false, &path));
-        Next { goes_on: Some(path), returns: None }
+        Next { goes_on: Paths::one(path), ..Next::default() }
     }
 }

@@ -1,8 +1,10 @@
 //! What a device sends itself: its own packets and its answers (SEMANTICS.md section 3.2).
 
 use super::filter::Sight;
+use super::marks::Marks;
+use super::pass::Progress;
 use super::state::{Tables, states};
-use super::step::{Progress, Through, finish, go_out, next_hops, without_clashes};
+use super::step::{Through, finish, go_out, next_hops, without_clashes};
 use super::trail::End;
 use super::translate::{Course, Spot, forms, peers};
 use super::view::View;
@@ -56,7 +58,8 @@ fn is_not_understood(view: &View<'_>, node: NodeId) -> bool {
 /// the source, the list of the out-interface.
 fn ways_out(view: &View<'_>, node: NodeId, packet: &Packet, state: State, through: Through<'_>) -> Vec<Way> {
     let mut ways = Vec::new();
-    let sight = Sight { packet, node, incoming: None, outgoing: None, state };
+    let marks = Marks::default();
+    let sight = Sight { packet, node, incoming: None, outgoing: None, state, marks };
     for (hop, progress) in own_hops(view, &sight, &Progress::default(), &mut ways) {
         let hooks = &view.network.node(node).translating.output;
         let Through { course, peers } = through;

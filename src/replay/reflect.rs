@@ -2,14 +2,17 @@
 //! of what caused it. Thought of on *may* only, where nothing rules it out.
 
 use super::filter::{Ruling, Sight, judge};
+use super::marks::{self, ConnectionMark, Marks};
+use super::pass::Progress;
 use super::route::{Asked, Outcome, check_source, lookup};
 use super::state::{Tables, states};
-use super::step::{Progress, is_martian, which_way};
+use super::step::{is_martian, which_way};
 use super::translate::{Course, Spot, forms, peers};
 use super::view::View;
 use crate::header::{Family, Packet};
 use crate::model::translation::End;
 use crate::model::{Assumption, Existence, Hook, InterfaceId, Node, NodeId, Role, State};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Why a node answers.
@@ -61,8 +64,12 @@ impl Answer {
         // Of the loopback interface no rule can tell, and where one asks for it anything may come in.
         let blind = input.iter().any(|hook| view.network.filter(hook.filter).names_loopback());
         let lets_in = |state: &State| {
-            let sight = Sight { packet, node: self.node, incoming: None, outgoing: None, state: *state };
-            all_may(view, input, &sight, Ruling::Accept)
+            let node = self.node;
+            let all = network_marks(view, node);
+            all.into_iter().any(|marks| {
+                let sight = Sight { packet, node, incoming: None, outgoing: None, state: *state, marks };
+                !may_pass(view, input, &sight).is_empty()
+            })
         };
         self.comes_home && own && (blind || self.states(view).iter().any(lets_in))
     }
@@ -128,23 +135,27 @@ fn causes_under(
 ) -> Vec<(Cause, bool, IpAddr)> {
     let interface = view.network.interface(incoming);
     let node = interface.node;
-    let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state };
     let mut causes = Vec::new();
     if view.network.rejects_at(incoming, packet.family()) {
         // Which packets it is that a list rejects is not told apart.
         causes.push((in_passing(state), true, packet.dst));
     }
-    if !all_may(view, &interface.ingress, &sight, Ruling::Accept)
-        || !all_may(view, &view.network.node(node).prerouting, &sight, Ruling::Accept)
-    {
-        return causes;
-    }
     let hooks = &view.network.node(node).translating.prerouting;
     let peers = peers(view, tables, node);
     let spot = Spot { hooks, end: End::Destination, lender: Some(incoming), peers: &peers };
-    for (form, _) in forms(view, &spot, &sight, course, Progress::default(), &mut Vec::new()) {
-        let found = causes_of(view, &Sight { packet: &form, ..sight }, incoming);
-        causes.extend(found.into_iter().map(|(cause, comes_home)| (cause, comes_home, form.dst)));
+    let lists = [&interface.ingress[..], &view.network.node(node).prerouting].concat();
+    let mut passing = BTreeSet::new();
+    for marks in marks::first(view, node, Some(incoming), state, course) {
+        let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state, marks };
+        passing.extend(may_pass(view, &lists, &sight));
+    }
+    for marks in passing {
+        let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state, marks };
+        let progress = Progress { marks, ..Progress::default() };
+        for (form, _) in forms(view, &spot, &sight, course, progress, &mut Vec::new()) {
+            let found = causes_of(view, &Sight { packet: &form, ..sight }, incoming);
+            causes.extend(found.into_iter().map(|(cause, comes_home)| (cause, comes_home, form.dst)));
+        }
     }
     causes
 }
@@ -166,7 +177,7 @@ fn causes_of(view: &View<'_>, sight: &Sight<'_>, incoming: InterfaceId) -> Vec<(
     let mut causes = Vec::new();
     let (local, forward) = which_way(view, incoming, packet);
     let passes_on = forward && view.forwards(node, packet.family());
-    if passes_on && has_no_route(view, incoming, packet) {
+    if passes_on && has_no_route(view, sight, incoming) {
         // The route is looked up before the source is checked, so the check does not stop this answer.
         causes.push((in_passing, true));
     }
@@ -178,7 +189,7 @@ fn causes_of(view: &View<'_>, sight: &Sight<'_>, incoming: InterfaceId) -> Vec<(
         causes.push((in_passing, is_v6));
     }
     let input = &view.network.node(node).input;
-    if local && all_may(view, input, sight, Ruling::Accept) {
+    if local && !may_pass(view, input, sight).is_empty() {
         causes.push((Cause::Reply, false));
     }
     if local && view.rejects(node) {
@@ -192,15 +203,25 @@ fn binds(hook: &Hook, family: Family) -> bool {
     hook.family.is_none_or(|bound| bound == family)
 }
 
-/// Whether every list that binds the packet may rule so.
-fn all_may(view: &View<'_>, hooks: &[Hook], sight: &Sight<'_>, ruling: Ruling) -> bool {
-    let mut bound = hooks.iter().filter(|hook| binds(hook, sight.packet.family()));
-    bound.all(|hook| judge(view, *hook, sight).best(ruling).is_some())
+/// The marks with which a packet may get past all lists that bind it.
+fn may_pass(view: &View<'_>, hooks: &[Hook], sight: &Sight<'_>) -> BTreeSet<Marks> {
+    let mut passing = BTreeSet::from([sight.marks]);
+    for hook in hooks.iter().filter(|hook| binds(hook, sight.packet.family())) {
+        let judge = |marks| judge(view, *hook, &Sight { marks, ..*sight }).by_marks(Ruling::Accept);
+        passing = passing.into_iter().flat_map(judge).map(|(judgement, _)| judgement.marks).collect();
+    }
+    passing
 }
 
-fn has_no_route(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> bool {
-    let node = view.network.interface(incoming).node;
-    let found = lookup(view, node, Asked::forward(packet, Some(incoming)));
+/// Every pair of marks that a packet of a node and its connection may have.
+fn network_marks(view: &View<'_>, node: NodeId) -> Vec<Marks> {
+    let pairs = view.network.marks(node).into_iter();
+    pairs.map(|(packet, connection)| Marks { packet, connection: ConnectionMark::Is(connection) }).collect()
+}
+
+fn has_no_route(view: &View<'_>, sight: &Sight<'_>, incoming: InterfaceId) -> bool {
+    let asked = Asked::forward(sight.packet, Some(incoming), sight.marks.packet);
+    let found = lookup(view, sight.node, asked);
     found.all.iter().any(|found| match found.outcome {
         Outcome::NoRoute | Outcome::Unreachable => true,
         Outcome::Send(_) | Outcome::Blackhole => false,

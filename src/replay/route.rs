@@ -17,12 +17,14 @@ pub struct Asked {
     pub dst: IpAddr,
     /// The interface that the packet came in on; `None` for the node's own.
     pub incoming: Option<InterfaceId>,
+    /// Its mark.
+    pub mark: u32,
 }
 
 impl Asked {
-    /// The way forward of a packet.
-    pub fn forward(packet: &Packet, incoming: Option<InterfaceId>) -> Asked {
-        Asked { src: packet.src, dst: packet.dst, incoming }
+    /// The way forward of a packet with a mark.
+    pub fn forward(packet: &Packet, incoming: Option<InterfaceId>, mark: u32) -> Asked {
+        Asked { src: packet.src, dst: packet.dst, incoming, mark }
     }
 }
 
@@ -113,7 +115,8 @@ enum Applies {
 
 fn applies(view: &View<'_>, rule: &LookupRule, asked: Asked) -> Applies {
     let fits = rule.from.is_none_or(|net| net.contains(&asked.src))
-        && rule.to.is_none_or(|net| net.contains(&asked.dst));
+        && rule.to.is_none_or(|net| net.contains(&asked.dst))
+        && rule.mark.is_none_or(|test| ((asked.mark ^ test.value) & test.mask == 0) != test.negated);
     if !fits {
         return Applies::No;
     }
@@ -246,8 +249,9 @@ fn look_back(view: &View<'_>, incoming: InterfaceId, packet: &Packet, loose: boo
     let mut first = None;
     for asks in asking(view, incoming) {
         for from in answering(view, incoming, packet) {
-            let (good, found) =
-                look_back_as(view, incoming, Asked { src: from, dst: packet.src, incoming: asks }, loose);
+            // The mark is not looked at, unless `src_valid_mark` says otherwise.
+            let asked = Asked { src: from, dst: packet.src, incoming: asks, mark: 0 };
+            let (good, found) = look_back_as(view, incoming, asked, loose);
             if good == view.is_may() {
                 return (good, found);
             }

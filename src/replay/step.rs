@@ -1,6 +1,8 @@
 //! One device: what happens to a packet between the interface it comes in on and the one it leaves by.
 
-use super::filter::{Ruling, Sight, judge};
+use super::filter::Sight;
+use super::marks;
+use super::pass::{Progress, pass};
 use super::put::is_group;
 use super::route::{Asked, Outcome, check_source, is_link_local_v6, lookup};
 use super::state::{Tables, states};
@@ -92,62 +94,6 @@ fn unheard(view: &View<'_>, incoming: InterfaceId, packet: &Packet) -> Option<En
     view.is_adversary(node).then_some(End::Taken(node))
 }
 
-/// A packet on its way through the filters of a device.
-#[derive(Clone, Default)]
-pub(super) struct Progress {
-    pub(super) decisions: Vec<Decision>,
-    /// Whether some list that let it pass opens connections.
-    pub(super) opening: bool,
-}
-
-impl Progress {
-    pub(super) fn stop(&self, packet: &Packet, end: End) -> Way {
-        Way {
-            decisions: self.decisions.clone(),
-            exit: Exit::Stop(end),
-            packet: *packet,
-            opens: Opens::NOTHING,
-        }
-    }
-
-    pub(super) fn note(&mut self, decision: Decision) {
-        self.decisions.push(decision);
-    }
-}
-
-/// Passes the lists of a stage. What they stop is added to `ways`; `None` if nothing certainly passes.
-pub(super) fn pass(
-    view: &View<'_>,
-    stage: Stage,
-    hooks: &[Hook],
-    sight: &Sight<'_>,
-    mut progress: Progress,
-    ways: &mut Vec<Way>,
-) -> Option<Progress> {
-    let binding = |hook: &&Hook| hook.family.is_none_or(|family| family == sight.packet.family());
-    let mut bound = hooks.iter().filter(binding).peekable();
-    if bound.peek().is_none() {
-        progress.note(Decision::Unfiltered { stage, none_at_all: hooks.is_empty() });
-    }
-    for hook in bound {
-        let judged = judge(view, *hook, sight);
-        let stopping = |ruling| judged.best(ruling).cloned();
-        for judgement in [Ruling::Drop, Ruling::Reject].into_iter().filter_map(stopping) {
-            ways.push(progress.stop(sight.packet, End::Filtered { stage, judgement }));
-        }
-        let opening = judged.may_open();
-        let Some(judgement) = judged.best(Ruling::Accept).cloned() else {
-            if judged.outcomes.is_empty() {
-                ways.push(progress.stop(sight.packet, End::Uncertain(judged.stuck)));
-            }
-            return None;
-        };
-        progress.note(Decision::Judged { stage, judgement, state: sight.state });
-        progress.opening |= opening;
-    }
-    Some(progress)
-}
-
 /// A packet as a device gets it.
 struct Arrival<'a> {
     node: NodeId,
@@ -160,29 +106,43 @@ struct Arrival<'a> {
 /// The ways of a packet that comes in, under one state.
 fn ways_in(view: &View<'_>, arrival: &Arrival<'_>, state: State) -> Vec<Way> {
     let mut ways = Vec::new();
-    let Arrival { node, incoming, packet, course, peers } = *arrival;
-    let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state };
+    let Arrival { node, incoming, packet, course, .. } = *arrival;
     let interface = view.network.interface(incoming);
-    let begun = Progress::default();
-    let Some(progress) = pass(view, Stage::Ingress, &interface.ingress, &sight, begun, &mut ways) else {
-        return ways;
-    };
     let early = &view.network.node(node).prerouting;
-    let Some(progress) = pass(view, Stage::Prerouting, early, &sight, progress, &mut ways) else {
-        return ways;
-    };
+    for marks in marks::first(view, node, Some(incoming), state, course) {
+        let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state, marks };
+        let begun = Progress { marks, ..Progress::default() };
+        for progress in pass(view, Stage::Ingress, &interface.ingress, &sight, begun, &mut ways) {
+            for progress in pass(view, Stage::Prerouting, early, &sight, progress, &mut ways) {
+                ways_marked(view, arrival, state, progress, &mut ways);
+            }
+        }
+    }
+    ways
+}
+
+/// The ways of a packet past the first lists, with the marks that it has there.
+fn ways_marked(
+    view: &View<'_>,
+    arrival: &Arrival<'_>,
+    state: State,
+    progress: Progress,
+    ways: &mut Vec<Way>,
+) {
+    let Arrival { node, incoming, packet, course, peers } = *arrival;
+    let marks = progress.marks;
+    let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state, marks };
     let hooks = &view.network.node(node).translating.prerouting;
     let spot = Spot { hooks, end: Translated::Destination, lender: Some(incoming), peers };
-    for (packet, progress) in forms(view, &spot, &sight, course, progress, &mut ways) {
+    for (packet, progress) in forms(view, &spot, &sight, course, progress, ways) {
         if !view.is_may() && packet.dst != sight.packet.dst && is_group_at(view, incoming, sight.packet.dst) {
             // Linux does not pass on what was sent to all on the line, whatever its destination has become (`ip_forward`).
             ways.push(progress.stop(&packet, End::Group));
             continue;
         }
         let translated = Through { course, peers };
-        routed(view, &Sight { packet: &packet, ..sight }, translated, progress, &mut ways);
+        routed(view, &Sight { packet: &packet, ..sight }, translated, progress, ways);
     }
-    ways
 }
 
 /// How a packet is translated on its way through a device.
@@ -285,12 +245,13 @@ fn deliver(
     }
     progress.note(Decision::Local);
     let node = view.network.node(sight.node);
-    let Some(progress) = pass(view, Stage::Input, &node.input, sight, progress, ways) else { return };
     let Through { course, peers } = through;
     let spot =
         Spot { hooks: &node.translating.input, end: Translated::Source, lender: sight.incoming, peers };
-    for (packet, progress) in forms(view, &spot, sight, course, progress, ways) {
-        ways.push(finish(view, &Sight { packet: &packet, ..*sight }, course, progress, Exit::Deliver));
+    for progress in pass(view, Stage::Input, &node.input, sight, progress, ways) {
+        for (packet, progress) in forms(view, &spot, sight, course, progress, ways) {
+            ways.push(finish(view, &Sight { packet: &packet, ..*sight }, course, progress, Exit::Deliver));
+        }
     }
 }
 
@@ -381,7 +342,8 @@ pub(super) fn next_hops(
     progress: &Progress,
     ways: &mut Vec<Way>,
 ) -> Vec<(NextHop, Progress)> {
-    let findings = lookup(view, sight.node, Asked::forward(sight.packet, sight.incoming));
+    let findings =
+        lookup(view, sight.node, Asked::forward(sight.packet, sight.incoming, progress.marks.packet));
     if findings.all.is_empty() {
         ways.push(progress.stop(sight.packet, End::Uncertain(findings.stuck)));
     }
@@ -417,29 +379,34 @@ pub(super) fn go_out(
     view: &View<'_>,
     sight: &Sight<'_>,
     through: Through<'_>,
-    mut progress: Progress,
+    progress: Progress,
     stages: &[(Stage, &[Hook])],
     out: InterfaceId,
     ways: &mut Vec<Way>,
 ) -> Vec<Form> {
     let sight = Sight { outgoing: Some(out), ..*sight };
+    let mut passing = vec![progress];
     for (stage, hooks) in stages {
-        match pass(view, *stage, hooks, &sight, progress, ways) {
-            Some(passed) => progress = passed,
-            None => return Vec::new(),
+        for progress in std::mem::take(&mut passing) {
+            passing.extend(pass(view, *stage, hooks, &sight, progress, ways));
         }
     }
     let Through { course, peers } = through;
     let hooks = &view.network.node(sight.node).translating.postrouting;
     let spot = Spot { hooks, end: Translated::Source, lender: Some(out), peers };
+    let mut formed = Vec::new();
+    for progress in passing {
+        formed.extend(forms(view, &spot, &sight, course, progress, ways));
+    }
     let mut left = Vec::new();
-    for (packet, progress) in forms(view, &spot, &sight, course, progress, ways) {
+    for (packet, progress) in formed {
         let sight = Sight { packet: &packet, ..sight };
         let egress = &view.network.interface(out).egress;
-        let Some(progress) = pass(view, Stage::Egress, egress, &sight, progress, ways) else { continue };
-        match cannot_send(view, out, &packet) {
-            Some(end) => ways.push(progress.stop(&packet, end)),
-            None => left.push((packet, progress)),
+        for progress in pass(view, Stage::Egress, egress, &sight, progress, ways) {
+            match cannot_send(view, out, &packet) {
+                Some(end) => ways.push(progress.stop(&packet, end)),
+                None => left.push((packet, progress)),
+            }
         }
     }
     left
@@ -472,7 +439,7 @@ fn reroute(view: &View<'_>, sight: &Sight<'_>, course: Course, progress: &Progre
         let mut progress = progress.clone();
         progress.note(Decision::SourceRouted(node.source_routing.unknown()));
         let mut stopped = Vec::new();
-        if let Some(progress) = pass(view, Stage::Forward, &node.forward, &sight, progress, &mut stopped) {
+        for progress in pass(view, Stage::Forward, &node.forward, &sight, progress, &mut stopped) {
             ways.push(finish(view, &sight, course, progress, Exit::Reroute { out }));
         }
     }

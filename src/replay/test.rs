@@ -2,6 +2,7 @@
 
 use super::Question;
 use super::filter::Sight;
+use super::marks::{ConnectionMark, Marks};
 use super::view::View;
 use crate::header::{AddressRange, Fragment, Packet, proto};
 use crate::model::filter::interface_test;
@@ -113,6 +114,15 @@ fn ask(view: &View<'_>, test: &Test, sight: &Sight<'_>) -> Answer {
         }
         Test::SourceIsOwn => Answer::of(view.is_own(sight.node, packet.src)),
         Test::DestinationIsOwn => Answer::of(view.is_own(sight.node, packet.dst)),
+        Test::Mark { of, mask, values } => match sight.marks.of(*of) {
+            ConnectionMark::Is(mark) => {
+                Answer::of(values.iter().any(|(low, high)| (*low..=*high).contains(&(mark & mask))))
+            }
+            ConnectionMark::Absent => Answer::blind(),
+            ConnectionMark::Open => {
+                Answer { plain: Truth::Maybe(Vec::new()), negated: Truth::Maybe(Vec::new()) }
+            }
+        },
         Test::Any(matches) => any_match(view, matches, sight),
         Test::Unknown(id) => Answer { plain: Truth::Maybe(vec![*id]), negated: Truth::Maybe(vec![*id]) },
     }
@@ -174,7 +184,7 @@ fn has(ranges: &[(u16, u16)], port: u16) -> bool {
     ranges.iter().any(|(low, high)| (*low..=*high).contains(&port))
 }
 
-/// Whether all conditions of a rule certainly hold for a packet at a node, as a new one and by *must*.
+/// Whether all conditions of a rule certainly hold for a packet at a node, as a new one and by *must*, whatever marks it has.
 pub fn certainly_matches(
     network: &Network,
     node: NodeId,
@@ -185,6 +195,14 @@ pub fn certainly_matches(
 ) -> bool {
     let question = Question::default();
     let view = View::new(network, Reading::Must, &question);
-    let sight = Sight { packet, node, incoming, outgoing, state: State::New };
-    rule_matches(&view, rule, &sight) == Truth::Yes
+    let marks = Marks::default();
+    let sight = Sight { packet, node, incoming, outgoing, state: State::New, marks };
+    !rule.matches.iter().any(asks_mark) && rule_matches(&view, rule, &sight) == Truth::Yes
+}
+
+fn asks_mark(one: &Match) -> bool {
+    match &one.test {
+        Test::Any(any) => any.iter().any(asks_mark),
+        test => matches!(test, Test::Mark { .. }),
+    }
 }

@@ -4,8 +4,8 @@
 //! says. What the tracker can make nothing of passes unchanged (SEMANTICS.md section 5.3).
 
 use super::filter::{Ruling, Sight, judge};
+use super::pass::Progress;
 use super::state::Hit;
-use super::step::Progress;
 use super::trail::{Decision, End as WayEnd};
 use super::view::View;
 use crate::header::{AddressRange, Packet, address_from_number, address_number, proto};
@@ -118,10 +118,11 @@ fn by_rules(
 ) -> Vec<Form> {
     let packet = sight.packet;
     let mut found = Vec::new();
+    let marks = progress.marks;
     let mut left = vec![progress];
     let binding = spot.hooks.iter().filter(|hook| hook.family.is_none_or(|family| family == packet.family()));
     for hook in binding {
-        let judged = judge(view, *hook, sight);
+        let judged = judge(view, *hook, &Sight { marks, ..*sight });
         let mut passing = Vec::new();
         for progress in left {
             if judged.outcomes.is_empty() {

@@ -3,7 +3,7 @@
 use super::Obstacle;
 use crate::header::{AddressRange, Family, proto};
 use crate::model::filter::name_fits;
-use crate::model::{Interface, InterfaceId, Match, Network, NodeId, Service, State, Test};
+use crate::model::{Interface, InterfaceId, Marked, Match, Network, NodeId, Service, State, Test};
 
 /// Alternatives that one rule may come to.
 const MOST_ALTERNATIVES: usize = 512;
@@ -111,6 +111,7 @@ impl Device<'_> {
                 let each: Result<Vec<_>, _> = any.iter().map(|each| self.alternatives(each, false)).collect();
                 each?.concat()
             }
+            Test::Mark { of, mask, values } => return marks(mark_word(*of), *mask, values, negated),
             Test::Fragment(_) => return Err(Obstacle::new("a rule asks for fragments", Some(one.span))),
             Test::Unknown(_) => return Err(Obstacle::new("a rule is not understood", Some(one.span))),
         })
@@ -167,6 +168,32 @@ fn service_parts(service: &Service, negated: bool) -> Vec<Vec<String>> {
         }
     }
     parts
+}
+
+/// What nftables calls a mark.
+pub(super) fn mark_word(of: Marked) -> &'static str {
+    match of {
+        Marked::Packet => "meta mark",
+        Marked::Connection => "ct mark",
+    }
+}
+
+/// A test on a mark under a mask.
+fn marks(word: &str, mask: u32, values: &[(u32, u32)], negated: bool) -> Result<Vec<Conjunction>, Obstacle> {
+    if mask == u32::MAX && !values.is_empty() {
+        return Ok(vec![vec![within(word, &ranges(values), negated)]]);
+    }
+    let field = format!("{word} & {mask:#x}");
+    let mut found = if negated { vec![Vec::new()] } else { Vec::new() };
+    for (low, high) in values {
+        if negated {
+            let outside = [format!("{field} < {low}"), format!("{field} > {high}")];
+            found = product(&found, &outside.map(|one| vec![one]))?;
+        } else {
+            found.push(vec![format!("{field} >= {low}"), format!("{field} <= {high}")]);
+        }
+    }
+    Ok(found)
 }
 
 /// A test on ports, which only protocols that have some pass.

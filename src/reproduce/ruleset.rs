@@ -5,7 +5,7 @@ use super::Obstacle;
 use super::condition::{self, Device};
 use crate::header::Family;
 use crate::model::translation::End;
-use crate::model::{Action, Filter, Hook, NewAddress, NodeId, Rule, Translation};
+use crate::model::{Action, Filter, Hook, MarkChange, Marked, NewAddress, NodeId, Rule, Translation};
 use crate::model::{InterfaceId, Network};
 use crate::source::SourceMap;
 use std::collections::BTreeSet;
@@ -93,6 +93,11 @@ fn bases(network: &Network, id: NodeId) -> Vec<Base> {
     add(&node.translating.input, ("nat", "input", 100), None);
     add(&node.translating.output, ("nat", "output", -100), None);
     add(&node.translating.postrouting, ("nat", "postrouting", 100), None);
+    for base in
+        bases.iter_mut().filter(|base| base.place.1 == "output" && node.rerouting.contains(&base.hook))
+    {
+        base.place.0 = "route";
+    }
     bases
 }
 
@@ -162,12 +167,25 @@ fn verdict(device: Device<'_>, filter: &Filter, action: Action) -> Result<String
         Action::Goto(to) => format!("goto c{to}"),
         Action::Return => "return".to_owned(),
         Action::Continue => "continue".to_owned(),
+        Action::Mark(change) => mark(change)?,
         Action::Translate(position) => translation(&filter.translations[position])?,
         Action::Unknown(id) => {
             let unknown = device.network.unknown(id);
             return Err(Obstacle::new(&unknown.what, unknown.span));
         }
     })
+}
+
+/// A statement that sets a mark.
+fn mark(change: MarkChange) -> Result<String, Obstacle> {
+    let of = condition::mark_word(change.of);
+    let (from, kept) = match (change.packet, change.connection) {
+        (0, 0) => return Ok(format!("{of} set {}", change.flip)),
+        (kept, 0) => (Marked::Packet, kept),
+        (0, kept) => (Marked::Connection, kept),
+        _ => return Err(Obstacle::new("a mark is made of two others", None)),
+    };
+    Ok(format!("{of} set {} & {kept:#x} ^ {:#x}", condition::mark_word(from), change.flip))
 }
 
 fn translation(to: &Translation) -> Result<String, Obstacle> {

@@ -5,8 +5,8 @@ use super::ruleset::{self, Rules};
 use super::stage::{Origin, Stage, Way};
 use crate::header::{Fragment, Packet, proto};
 use crate::model::{
-    Antispoof, Fact, InterfaceId, Lookup, LookupRule, NextHop, NodeId, Reading, Route, RouteAction, Segment,
-    SegmentId, Table,
+    Antispoof, Fact, InterfaceId, Lookup, LookupRule, MarkTest, NextHop, NodeId, Reading, Route, RouteAction,
+    Segment, SegmentId, Table,
 };
 use crate::source::SourceMap;
 use crate::wire;
@@ -311,6 +311,9 @@ impl Script<'_, '_> {
             if let Some(prefix) = prefix {
                 let _ = write!(words, " {word} {prefix}");
             }
+        }
+        if let Some(MarkTest { value, mask, negated }) = rule.mark {
+            words = format!("{} fwmark {value:#x}/{mask:#x}{words}", if negated { " not" } else { "" });
         }
         let incoming: Vec<String> = match &rule.incoming {
             None => vec![String::new()],

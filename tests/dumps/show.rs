@@ -77,6 +77,7 @@ fn word(action: Action, filter: &Filter, unknowns: &[Unknown]) -> String {
         Action::Goto(chain) => format!("goto {}", name(chain)),
         Action::Return => "return".to_owned(),
         Action::Continue => "continue".to_owned(),
+        Action::Mark(change) => format!("mark {change:x?}"),
         Action::Translate(index) => format!("translate {:?}", filter.translations[index].to),
         Action::Unknown(id) => format!("unknown ({})", unknowns[id.index()].what),
     }
@@ -99,6 +100,7 @@ fn test(one: &Match, unknowns: &[Unknown]) -> String {
         Test::InZone(_) | Test::OutZone(_) | Test::InVrf(_) => unreachable!("not in dumps"),
         Test::InName(name) => format!("in {name}"),
         Test::OutName(name) => format!("out {name}"),
+        Test::Mark { of, mask, values } => format!("{of:?} mark & {mask:#x} in {values:x?}"),
         Test::SourceIsOwn => "from own".to_owned(),
         Test::DestinationIsOwn => "to own".to_owned(),
         Test::Unknown(id) => format!("unknown ({})", unknowns[id.index()].what),

@@ -3,7 +3,7 @@
 use super::random::Case;
 use super::universe::universe;
 use isoaudit::header::Packet;
-use isoaudit::model::{Match, Network, NodeId, Reading, SegmentId, Test};
+use isoaudit::model::{Marked, Match, Network, NodeId, Reading, SegmentId, Test};
 use isoaudit::replay::{Place, Question, Reached, explore};
 
 /// A case whose universe is larger than this is left out: it takes long and shows nothing that smaller ones do not.
@@ -102,12 +102,14 @@ pub(crate) fn between(
 fn asks_state(network: &Network, node: NodeId) -> bool {
     let filters = network.hooks(node).into_iter().map(|hook| network.filter(hook.filter));
     let rules = filters.flat_map(|filter| &filter.chains).flat_map(|chain| &chain.rules);
-    rules.flat_map(|rule| &rule.matches).any(is_about_state) || !network.node(node).translating.is_empty()
+    rules.flat_map(|rule| &rule.matches).any(is_about_state)
+        || network.uses_connection_marks(node)
+        || !network.node(node).translating.is_empty()
 }
 
 fn is_about_state(one: &Match) -> bool {
     match &one.test {
-        Test::State(_) => true,
+        Test::State(_) | Test::Mark { of: Marked::Connection, .. } => true,
         Test::Any(inner) => inner.iter().any(is_about_state),
         _ => false,
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod line;
+pub(crate) mod marking;
 pub(crate) mod net;
 pub(crate) mod packets;
 pub(crate) mod question;

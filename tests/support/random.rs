@@ -60,6 +60,7 @@ pub(crate) fn case(seed: u64) -> Case {
     maker.facts();
     maker.routes();
     maker.filters();
+    maker.marks();
     let question = maker.question();
     Case { network: maker.net.network, question }
 }
@@ -395,7 +396,7 @@ impl Maker {
         Rule { name: format!("r{number}"), span: nowhere(), matches, action, opens }
     }
 
-    fn condition(&mut self, tracks: bool, may_nest: bool) -> Match {
+    pub(super) fn condition(&mut self, tracks: bool, may_nest: bool) -> Match {
         let test = self.test(tracks, may_nest);
         Match { test, negated: self.chance.percent(25), span: nowhere() }
     }

@@ -2,8 +2,10 @@
 
 use super::Doubt;
 use super::fields::{Fields, Reading};
+use super::json::{Json, Value};
 use crate::diag::Diagnostics;
 use crate::header::Family;
+use crate::model::MarkTest;
 use crate::source::{Source, SourceId, Span, Spanned};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -28,9 +30,11 @@ pub struct DumpedRule {
     pub to: Option<IpNet>,
     /// Only packets that came in on this interface; `lo` is the device's own.
     pub incoming: Option<Spanned<String>>,
+    /// Only packets with such a mark.
+    pub mark: Option<MarkTest>,
     /// What it does.
     pub action: RuleAction,
-    /// What else it asks (marks, users, …): then it may match anything that its other conditions leave.
+    /// What else it asks (users, ports, …): then it may match anything that its other conditions leave.
     pub doubts: Vec<Doubt>,
 }
 
@@ -79,7 +83,6 @@ pub fn parse(source: &Source, id: SourceId, family: Family, diagnostics: &mut Di
 /// field: the rule may match.
 const FURTHER: &[(&str, &str)] = &[
     ("oif", "the interface that a socket is bound to"),
-    ("fwmark", "a mark"),
     ("tos", "the type of service"),
     ("dscp", "the type of service"),
     ("ipproto", "the protocol"),
@@ -95,7 +98,7 @@ const FURTHER: &[(&str, &str)] = &[
 
 /// Keys that belong to one of the others, or change nothing (realms, who made the rule).
 const IRRELEVANT: &str = "
-    fwmask sport_end dport_end sport_mask dport_mask uid_end iif_detached oif_detached protocol
+    sport_end dport_end sport_mask dport_mask uid_end iif_detached oif_detached protocol
     flow_from flow_to flowlabel_mask dscp_mask tos_mask
 ";
 
@@ -115,10 +118,18 @@ fn read_rule<'a>(
             doubts.push(Doubt::about(format!("which packets fit a rule that asks for {asks}"), json.span));
         }
     }
+    let mark = read_mark(&mut fields, reading)?;
     // The conditions of a negated rule say what it does not match.
     let negated = fields.take("not");
-    doubts.extend(negated.map(|json| Doubt::about("which packets fit a negated rule", json.span)));
+    let asks_more = from.is_some() || to.is_some() || incoming.is_some() || !doubts.is_empty();
+    let unclear = negated.filter(|_| asks_more || mark.is_none());
+    doubts.extend(unclear.map(|json| Doubt::about("which packets fit a negated rule", json.span)));
     let negated = negated.is_some();
+    let mark = match mark {
+        Some(mark) if negated && !asks_more => Some(MarkTest { negated: true, ..mark }),
+        Some(mark) if !negated => Some(mark),
+        Some(_) | None => None,
+    };
     let action = read_action(&mut fields, reading, &mut doubts);
     fields.irrelevant(IRRELEVANT);
     for (key, at) in fields.left() {
@@ -127,7 +138,40 @@ fn read_rule<'a>(
     let keep = |net: Option<IpNet>| net.filter(|_| !negated);
     let (from, to) = (keep(from), keep(to));
     let incoming = incoming.filter(|_| !negated);
-    Some(DumpedRule { priority: priority.value, span, from, to, incoming, action, doubts })
+    Some(DumpedRule { priority: priority.value, span, from, to, incoming, mark, action, doubts })
+}
+
+/// The mark of `fwmark` under the mask of `fwmask`, which is all of it if it is not shown. The outer `None` is an error that has
+/// been reported.
+fn read_mark<'a>(fields: &mut Fields<'_, 'a>, reading: &mut Reading<'a, '_>) -> Option<Option<MarkTest>> {
+    let mut number = |key: &str| match fields.take(key) {
+        None => Some(None),
+        Some(json) => match mark_number(json) {
+            Some(number) => Some(Some(number)),
+            None => {
+                reading.bad(json.span, format!("`{key}` is not a number of 32 bits"));
+                None
+            }
+        },
+    };
+    let (value, mask) = (number("fwmark")?, number("fwmask")?);
+    if value.is_none() && mask.is_none() {
+        return Some(None);
+    }
+    let (value, mask) = (value.unwrap_or(0), mask.unwrap_or(u32::MAX));
+    Some(Some(MarkTest { value, mask, negated: false }))
+}
+
+/// A number, or one in a text (`0x1f`), as `ip` writes those of marks.
+fn mark_number(json: &Json<'_>) -> Option<u32> {
+    match &json.value {
+        Value::Number(text) => text.parse().ok(),
+        Value::String(text) => match text.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        },
+        _ => None,
+    }
 }
 
 /// The prefix of `src` and `srclen`, or `dst` and `dstlen`. `all` and a missing key are any address; a

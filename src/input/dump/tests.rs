@@ -6,6 +6,7 @@ use super::{
 use super::{addr, nft, route, rule, sysctl};
 use crate::diag::Diagnostics;
 use crate::header::Family;
+use crate::model::MarkTest;
 use crate::source::{Source, SourceId, SourceMap};
 use proptest::prelude::*;
 
@@ -121,7 +122,8 @@ fn rules_of_every_shape() {
     assert!(rule(0).doubts.is_empty() && rule(0).from.is_none());
     assert_eq!(rule(1).from.unwrap().to_string(), "10.1.0.0/24");
     assert_eq!(rule(1).incoming.as_ref().unwrap().value, "lan0");
-    assert_eq!(rule(1).doubts.len(), 1);
+    assert_eq!(rule(1).mark, Some(MarkTest { value: 0x10, mask: 0xff, negated: false }));
+    assert!(rule(1).doubts.is_empty() && rule(0).mark.is_none());
     // What a negated rule asks says nothing about what it matches.
     assert!(rule(2).from.is_none() && rule(2).doubts.len() == 1);
     assert_eq!(rule(2).action, RuleAction::Table { name: "main".to_owned(), suppress: Some(0) });

@@ -54,6 +54,7 @@ fn asks_for_way_out(test: &Test) -> bool {
         | Test::InName(_)
         | Test::SourceIsOwn
         | Test::DestinationIsOwn
+        | Test::Mark { .. }
         | Test::Unknown(_) => false,
     }
 }

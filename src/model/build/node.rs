@@ -111,6 +111,7 @@ fn make_node(work: &mut Work, spec: &mut NodeSpec) -> NodeId {
     node.site = site.map(SiteId::at);
     node.labels = std::mem::take(&mut spec.labels);
     node.prerouting = std::mem::take(&mut spec.prerouting);
+    node.rerouting = std::mem::take(&mut spec.rerouting);
     node.translating = std::mem::take(&mut spec.translating);
     node.sets = spec.dumped.sets;
     node.input = std::mem::take(&mut spec.input);

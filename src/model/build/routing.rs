@@ -330,6 +330,7 @@ impl Maker {
             to: spec.to,
             incoming,
             bound: None,
+            mark: spec.mark,
             unknown: spec.unknown,
             action,
             span: spec.span,
@@ -339,8 +340,8 @@ impl Maker {
 }
 
 fn rule(incoming: Option<Vec<InterfaceId>>, action: Lookup, falls_through: Fact) -> LookupRule {
-    let (from, to, bound, unknown, span) = (None, None, None, None, None);
-    LookupRule { from, to, incoming, bound, unknown, action, span, falls_through }
+    let (from, to, bound, mark, unknown, span) = (None, None, None, None, None, None);
+    LookupRule { from, to, incoming, bound, mark, unknown, action, span, falls_through }
 }
 
 /// The prefixes of a route: one, or for a default without next hop one for each family.

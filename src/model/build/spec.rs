@@ -4,7 +4,7 @@
 //! node says of itself, because a device's own files beat the former and contradict the latter
 //! (SEMANTICS.md section 2.3).
 
-use crate::model::{Fact, Hook, Translating, UnknownId};
+use crate::model::{Fact, Hook, MarkTest, Translating, UnknownId};
 use crate::source::{Span, Spanned};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -104,6 +104,8 @@ pub struct NodeSpec {
     pub forward: Vec<Hook>,
     /// Lists for what it sends itself.
     pub output: Vec<Hook>,
+    /// Those of them behind which a packet is routed again if they changed its mark.
+    pub rerouting: Vec<Hook>,
     /// What it makes of addresses and ports.
     pub translating: Translating,
     /// What its own files show.
@@ -133,6 +135,7 @@ impl NodeSpec {
             input: Vec::new(),
             forward: Vec::new(),
             output: Vec::new(),
+            rerouting: Vec::new(),
             translating: Translating::default(),
             dumped: DumpedFacts::default(),
             havoc: None,
@@ -374,6 +377,8 @@ pub struct LookupRuleSpec {
     pub to: Option<IpNet>,
     /// Only packets that came in on one of these interfaces.
     pub incoming: Option<Vec<Spanned<String>>>,
+    /// Only packets with such a mark.
+    pub mark: Option<MarkTest>,
     /// Set if it is not known what else it asks.
     pub unknown: Option<UnknownId>,
     /// What it does.

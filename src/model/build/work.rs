@@ -107,6 +107,7 @@ impl Work {
             input: Vec::new(),
             forward: Vec::new(),
             output: Vec::new(),
+            rerouting: Vec::new(),
             source_routing: Fact::No,
             multicast_forwarding: Fact::No,
             dynamic_routes: None,

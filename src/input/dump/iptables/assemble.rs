@@ -117,6 +117,8 @@ struct Assembly<'c, 's> {
     rules: BTreeMap<(String, String), usize>,
     /// Set if some packets are kept from the tracker, so that nobody knows their state.
     stateless: Option<UnknownId>,
+    /// Set if nobody knows the marks of packets.
+    unclear_marks: Option<UnknownId>,
 }
 
 impl<'c, 's> Assembly<'c, 's> {
@@ -135,6 +137,7 @@ impl<'c, 's> Assembly<'c, 's> {
             ledger,
             rules,
             stateless: None,
+            unclear_marks: None,
         }
     }
 
@@ -154,10 +157,29 @@ impl<'c, 's> Assembly<'c, 's> {
                         let settle = format!("take `{text}` out of the rules, and dump them again");
                         self.stateless = Some(self.context.unknown(what, *span, settle));
                     }
+                    Verdict::Unknown { span, effect: Effect::Marks } => self.note_marks(*span),
+                    Verdict::Mark(change) if table.name.value == "nat" => self.note_marks(rule.span),
+                    Verdict::Mark(change) if table.name.value == "raw" && change.is_of_connections() => {
+                        self.note_marks(rule.span);
+                    }
+                    _ if table.name.value == "raw" && rule.asks_connection_mark() => {
+                        self.note_marks(rule.span)
+                    }
                     Verdict::Log(name) => self.note_log(name.value, name.span),
                     _ => {}
                 }
             }
+        }
+    }
+
+    /// Notes what sets marks in a way that is not understood: `nat` sees the first packets of connections only, and `raw` none of
+    /// their connections.
+    fn note_marks(&mut self, span: Span) {
+        if self.unclear_marks.is_none() {
+            let text = self.context.excerpt(span);
+            let what = format!("the marks of packets, which `{text}` changes");
+            let settle = format!("take `{text}` out of the rules, and dump them again");
+            self.unclear_marks = Some(self.context.unknown(what, span, settle));
         }
     }
 
@@ -261,6 +283,8 @@ impl<'c, 's> Assembly<'c, 's> {
                 hooks.extend(stages.iter().map(|at| Bound { at: *at, chain: *position, rank: *rank }));
             }
         }
+        let rerouting = ("mangle".to_owned(), "OUTPUT".to_owned());
+        let rerouting = self.binding.get(&rerouting).copied().into_iter().collect();
         let first = dump.tables.first().map(|table| table.name.span);
         let span = first.unwrap_or(Span::new(self.context.id, 0, 0));
         let name = self.context.command().trim_end_matches("-save").to_owned();
@@ -284,6 +308,8 @@ impl<'c, 's> Assembly<'c, 's> {
             translating: self.translating,
             havoc: self.havoc,
             untracks: self.stateless,
+            unclear_marks: self.unclear_marks,
+            rerouting,
             ledger: self.ledger,
             translation_tests: std::mem::take(&mut self.context.translation_tests),
             rules: self.rules,

@@ -20,6 +20,7 @@ fn calls(chain: &ParsedChain) -> impl Iterator<Item = (usize, Span)> {
         | Verdict::Continue
         | Verdict::Log(_)
         | Verdict::Translate { .. }
+        | Verdict::Mark(_)
         | Verdict::Unknown { .. } => None,
     })
 }
@@ -84,6 +85,8 @@ pub(super) struct Use {
     /// Whether `INPUT` does, and `OUTPUT`.
     delivering: Vec<bool>,
     sending: Vec<bool>,
+    /// Whether the table is `nat`.
+    translates: bool,
     /// The first place in it, or in what it calls, that does more than accept.
     pub(super) acts: Vec<Option<Span>>,
     /// Whether it always comes back to its caller.
@@ -123,6 +126,7 @@ impl Use {
             between: from(&|name| !matches!(name, "PREROUTING" | "POSTROUTING")),
             delivering: from(&|name| name == "INPUT"),
             sending: from(&|name| name == "OUTPUT"),
+            translates: table.name.value == "nat",
             acts: vec![None; chains.len()],
             comes_back: vec![false; chains.len()],
         };
@@ -170,12 +174,14 @@ impl Use {
             | Verdict::Reject
             | Verdict::Translate { .. }
             | Verdict::Unknown { effect: Effect::Havoc, .. } => Some(span),
+            // What a chain of `nat` does with marks is not understood anyway.
+            Verdict::Mark(_) => (!self.translates).then_some(span),
             Verdict::Jump(to) | Verdict::Goto(to) => self.acts[*to],
             Verdict::Accept
             | Verdict::Return
             | Verdict::Continue
             | Verdict::Log(_)
-            | Verdict::Unknown { effect: Effect::Quiet | Effect::Untracks, .. } => None,
+            | Verdict::Unknown { effect: Effect::Quiet | Effect::Marks | Effect::Untracks, .. } => None,
         };
         let rule = chain.rules.iter().find_map(|rule| of_rule(&rule.verdict, rule.span));
         rule.or((chain.drops == Some(true)).then_some(chain.span))
@@ -184,7 +190,8 @@ impl Use {
     fn all_come_back(&self, chain: &ParsedChain) -> bool {
         let comes_back = |verdict: &Verdict| match verdict {
             Verdict::Return | Verdict::Continue | Verdict::Log(_) => true,
-            Verdict::Unknown { effect: Effect::Quiet | Effect::Untracks, .. } => true,
+            Verdict::Unknown { effect: Effect::Quiet | Effect::Marks | Effect::Untracks, .. } => true,
+            Verdict::Mark(_) => self.translates,
             Verdict::Jump(to) | Verdict::Goto(to) => self.comes_back[*to],
             Verdict::Accept | Verdict::Drop | Verdict::Reject | Verdict::Translate { .. } => false,
             Verdict::Unknown { effect: Effect::Havoc, .. } => false,

@@ -1,11 +1,11 @@
 //! Conditions of a rule as they are read, before it is known whether the device reassembles fragments.
 
 use super::Context;
-use crate::model::{Match, Test};
+use crate::model::{Marked, Match, Test};
 use crate::source::Span;
 
 /// One condition.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::input::dump) struct Condition {
     /// What must hold.
     pub(in crate::input::dump) holds: Holds,
@@ -15,7 +15,7 @@ pub(in crate::input::dump) struct Condition {
 }
 
 /// What must hold for a condition.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::input::dump) enum Holds {
     /// All of these; none is always.
     All(Vec<Match>),
@@ -57,6 +57,21 @@ impl Condition {
             true => Condition::all(tests.into_iter().map(|one| Match { negated: true, ..one }).collect()),
             false if tests.len() == 1 => Condition::all(std::mem::take(&mut tests)),
             false => Condition::test(Test::Any(tests), false, span),
+        }
+    }
+
+    /// Whether it has to do with a mark.
+    pub(in crate::input::dump) fn asks_mark(&self, wanted: &dyn Fn(Marked) -> bool) -> bool {
+        fn asks(test: &Test, wanted: &dyn Fn(Marked) -> bool) -> bool {
+            match test {
+                Test::Any(any) => any.iter().any(|one| asks(&one.test, wanted)),
+                Test::Mark { of, .. } => wanted(*of),
+                _ => false,
+            }
+        }
+        match &self.holds {
+            Holds::All(all) => all.iter().any(|one| asks(&one.test, wanted)),
+            Holds::Never | Holds::Fragment { .. } => false,
         }
     }
 

@@ -47,8 +47,12 @@ fn extension(extension: &Extension) -> Row {
 fn target(target: &Target) -> Row {
     let (standing, does) = match target.does {
         Does::Accept | Does::Drop | Does::Return | Does::Reject | Does::Log | Does::Translate => (None, ""),
+        Does::Mark(_) => (None, ""),
         Does::Copy | Does::Set => (Some(Standing::Partly), ""),
         Does::Other(Effect::Quiet) => (Some(Standing::Partly), "goes on"),
+        Does::Other(Effect::Marks) => {
+            (Some(Standing::NotUnderstood), "goes on; no mark of the device is known then")
+        }
         Does::Other(Effect::Untracks) => (
             Some(Standing::NotUnderstood),
             "goes on; the state of every packet is open, and nothing is translated for certain",

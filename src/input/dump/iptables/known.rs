@@ -69,6 +69,7 @@ pub(super) enum Reading {
     /// Read, since it makes the types of addresses beside it not understood.
     OwnInterface,
     Comment,
+    Mark,
     Set,
     /// Not at all: it makes its match one that is not understood.
     Open,
@@ -113,7 +114,6 @@ const fn open_tracking(name: &'static [&'static str], note: &'static str) -> Ext
 }
 
 const NO_FIELD: &str = "no field of the model";
-const MARKS: &str = "marks are not followed";
 const TIMES: &str = "what it says changes with time or traffic";
 const HEADERS: &str = "headers of IPv6 before the last";
 const TYPES_BY_NAME: &str = "names that iptables 1.8 does not have";
@@ -142,7 +142,11 @@ pub(super) const EXTENSIONS: &[Extension] = &[
     open_tracking(&["connbytes"], TIMES),
     open_tracking(&["connlabel"], "labels of connections"),
     open_tracking(&["connlimit"], TIMES),
-    open_tracking(&["connmark"], MARKS),
+    Extension {
+        tracks: true,
+        limits: "in the table `raw`; marks that something sets in a way that is not understood",
+        ..read(&["connmark"], &[], &[(&["--mark"], Reading::Mark)])
+    },
     Extension {
         tracks: true,
         limits: "`--ctstate` SNAT and DNAT, where something translates",
@@ -202,7 +206,10 @@ pub(super) const EXTENSIONS: &[Extension] = &[
     open(&["length"], NO_FIELD),
     open(&["limit"], TIMES),
     open(&["mac"], "addresses of Ethernet"),
-    open(&["mark"], MARKS),
+    Extension {
+        limits: "marks that something sets in a way that is not understood",
+        ..read(&["mark"], &[], &[(&["--mark"], Reading::Mark)])
+    },
     open(&["mh"], "types of mobility headers"),
     Extension {
         limits: PORTS_BY_NAME,

@@ -107,6 +107,7 @@ impl Lowering<'_, '_, '_> {
             | Verdict::Reject
             | Verdict::Return
             | Verdict::Goto(_)
+            | Verdict::Mark(_)
             | Verdict::Translate { .. } => false,
         }
     }
@@ -130,7 +131,10 @@ impl Lowering<'_, '_, '_> {
                 Some(policy) => vec![Action::Jump(self.place.offset + to), policy],
                 None => vec![Action::Goto(self.place.offset + to)],
             },
-            Verdict::Unknown { effect: Effect::Quiet | Effect::Untracks, .. } => vec![Action::Continue],
+            Verdict::Mark(change) => vec![Action::Mark(*change)],
+            Verdict::Unknown { effect: Effect::Quiet | Effect::Marks | Effect::Untracks, .. } => {
+                vec![Action::Continue]
+            }
             Verdict::Translate { translation, end } => {
                 // A chain that maps now one end and now the other makes the whole table not understood.
                 let mapped = self.place.used.mapped_end(self.place.position);

@@ -4,12 +4,13 @@
 use super::addrtype;
 use super::condition::{Condition, other_bytes, other_ports};
 use super::known::{self, Ports, Reading, WITH_PORTS};
+use super::marks;
 use super::names;
 use super::rule::{Opening, Outcome, RuleReader, error, plain};
 use super::set::{self, OpenSet};
 use super::values;
 use crate::header::{Family, proto, tcp_flags};
-use crate::model::{Service, State, Test};
+use crate::model::{Marked, Service, State, Test};
 use crate::source::{Span, Spanned};
 
 /// Begins a match; whether it is understood.
@@ -26,6 +27,11 @@ pub(super) fn module(reader: &mut RuleReader<'_, '_, '_>, name: Spanned<&str>, o
         reader.need(opening.span, extension.needs);
     }
     reader.push(condition, opening.span);
+    match name.value {
+        "mark" => reader.marked = Some(Marked::Packet),
+        "connmark" => reader.marked = Some(Marked::Connection),
+        _ => {}
+    }
     if extension.options.iter().any(|(_, reading)| *reading == Reading::Set) {
         reader.set = Some(OpenSet::begin(opening.span));
     }
@@ -58,6 +64,10 @@ pub(super) fn option(reader: &mut RuleReader<'_, '_, '_>, name: &str, opening: O
             reader.value(&mut opening)?;
             reader.context.claim(opening.span);
         }
+        Reading::Mark => match reader.marked {
+            Some(of) => marks::option(reader, of, opening)?,
+            None => return Ok(false),
+        },
         Reading::Set => set::option(reader, name, opening)?,
         // It counts within its own match.
         Reading::Open if known::SET_COUNTERS.contains(&name) => set::option(reader, name, opening)?,

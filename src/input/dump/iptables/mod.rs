@@ -27,6 +27,7 @@ mod coverage;
 pub(super) mod known;
 mod lines;
 mod lower;
+mod marks;
 mod matches;
 pub(super) mod names;
 mod nat;
@@ -69,6 +70,10 @@ pub struct Ruleset {
     pub ledger: Vec<LedgerEntry>,
     /// What keeps packets from the tracker, if something does.
     pub(super) untracks: Option<UnknownId>,
+    /// What sets marks in a way, or at a place, that is not understood, if something does. Then no mark of the device is known.
+    pub(super) unclear_marks: Option<UnknownId>,
+    /// The chains behind which own packets whose mark they changed are routed again, by their positions in the filter.
+    pub(super) rerouting: Vec<usize>,
     /// The unknowns that ask whether a connection is translated (`--ctstate DNAT`). They never hold on a
     /// device where nothing translates.
     pub(super) translation_tests: Vec<UnknownId>,

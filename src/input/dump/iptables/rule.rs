@@ -3,6 +3,7 @@
 use super::Context;
 use super::condition::Condition;
 use super::known::{self, Core};
+use super::marks;
 use super::matches;
 use super::names;
 use super::nat;
@@ -12,7 +13,7 @@ use super::token::Token;
 use super::values::{self, Addresses};
 use crate::diag::{Code, Diagnostic, suggest};
 use crate::header::{AddressRange, Family, proto};
-use crate::model::{Match, Test};
+use crate::model::{Marked, Match, Test};
 use crate::source::{Span, Spanned};
 
 /// A rule as it is read.
@@ -24,6 +25,13 @@ pub(super) struct ParsedRule {
     pub(super) conditions: Vec<Condition>,
     /// What it does then.
     pub(super) verdict: Verdict,
+}
+
+impl ParsedRule {
+    /// Whether a condition asks for the mark of a connection.
+    pub(super) fn asks_connection_mark(&self) -> bool {
+        self.conditions.iter().any(|one| one.asks_mark(&|of| of == Marked::Connection))
+    }
 }
 
 /// Reads the words of a rule.
@@ -44,6 +52,8 @@ pub(super) struct RuleReader<'c, 'a, 's> {
     limited: bool,
     /// A match of a set whose options are being read.
     pub(super) set: Option<OpenSet>,
+    /// Whose marks the last match asks for that asks for some.
+    pub(super) marked: Option<Marked>,
     /// Words of a match that is not understood; further options of it are added.
     foreign: Option<Span>,
 }
@@ -88,6 +98,7 @@ pub(super) fn read(
         address_types: Vec::new(),
         limited: false,
         set: None,
+        marked: None,
         foreign: None,
     };
     while let Some(token) = reader.next() {
@@ -374,6 +385,7 @@ impl<'a> RuleReader<'_, 'a, '_> {
             }
             Some((target, Does::Translate)) => nat::read(self, target, opening)?,
             Some((_, Does::Set)) => set::target(self, opening)?,
+            Some((_, Does::Mark(of))) => marks::target(self, of, opening)?,
             Some((_, Does::Other(effect))) => self.other_target(opening, effect),
             None => {
                 let before = opening.span;

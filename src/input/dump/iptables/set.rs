@@ -123,7 +123,9 @@ fn exists(reader: &RuleReader<'_, '_, '_>, name: Spanned<&str>) -> Outcome<()> {
 /// Reads the options of the target `SET`, which adds to sets, deletes from them, or takes marks from them.
 pub(super) fn target(reader: &mut RuleReader<'_, '_, '_>, opening: Opening) -> Outcome<Verdict> {
     let known = target::known("SET");
+    let mut takes_marks = false;
     while let Some((option, value)) = reader.target_option() {
+        takes_marks |= option.value == "--map-mark";
         let says = known.and_then(|target| target.says(option.value));
         let (Some(says @ (Says::Changes | Says::Reads)), Some(name)) = (says, value) else { continue };
         exists(reader, name)?;
@@ -133,7 +135,8 @@ pub(super) fn target(reader: &mut RuleReader<'_, '_, '_>, opening: Opening) -> O
             reader.context.set_changes.push(name.map(str::to_owned));
         }
     }
-    Ok(Verdict::Unknown { span: reader.upto(opening), effect: Effect::Quiet })
+    let effect = if takes_marks { Effect::Marks } else { Effect::Quiet };
+    Ok(Verdict::Unknown { span: reader.upto(opening), effect })
 }
 
 impl super::Context<'_> {

@@ -1,7 +1,7 @@
 //! What rules do: `-j` and `-g`.
 
-use crate::model::Translation;
 use crate::model::translation::End;
+use crate::model::{MarkChange, Marked, Translation};
 use crate::source::{Span, Spanned};
 
 /// What a rule does with what it matches.
@@ -30,6 +30,8 @@ pub(super) enum Verdict {
         /// Which end it changes; `None` if that depends on the chain.
         end: Option<End>,
     },
+    /// Sets a mark, and goes on.
+    Mark(MarkChange),
     /// A target that is not understood.
     Unknown {
         /// The target with its options.
@@ -42,10 +44,11 @@ pub(super) enum Verdict {
 /// What a target that is not understood may do to packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::input::dump) enum Effect {
-    /// It sets a mark, a counter, a set, or a header field that the model does not have, and goes on. Whatever
-    /// could read that (`-m mark`, `-m set`, `-m ttl`, a rule of `ip rule` with `fwmark`) is not understood
-    /// itself, so that nothing is lost.
+    /// It sets a counter, a set, or a header field that the model does not have, and goes on. Whatever could read that
+    /// (`-m set`, `-m ttl`, `-m helper`) is not understood itself, so that nothing is lost.
     Quiet,
+    /// It sets a mark that is not known, and goes on. No mark of the device is understood then.
+    Marks,
     /// It keeps packets from the connection tracker, or gives them to another zone or a helper, and goes on.
     /// No test of the state is understood then.
     Untracks,
@@ -67,6 +70,8 @@ pub(super) enum Does {
     Translate,
     /// Changes sets, and goes on.
     Set,
+    /// Sets a mark, and goes on.
+    Mark(Marked),
     /// Not understood.
     Other(Effect),
 }
@@ -132,6 +137,11 @@ const fn tracking(target: Target) -> Target {
     Target { tracks: true, ..target }
 }
 
+const SET_XMARK: (&str, Says) = ("--set-xmark", Says::Nothing);
+const SET_MARK: (&str, Says) = ("--set-mark", Says::Nothing);
+const AND_MARK: (&str, Says) = ("--and-mark", Says::Nothing);
+const OR_MARK: (&str, Says) = ("--or-mark", Says::Nothing);
+const XOR_MARK: (&str, Says) = ("--xor-mark", Says::Nothing);
 const RANDOM: (&str, Says) = ("--random", Says::Random);
 const FULLY: (&str, Says) = ("--random-fully", Says::Random);
 // Which address of a pool a client gets stays the network's choice.
@@ -147,7 +157,25 @@ pub(super) const TARGETS: &[Target] = &[
     quiet("CHECKSUM", ""),
     quiet("CLASSIFY", "classes of queues"),
     havoc("CLUSTERIP", "answers with an address of Ethernet that several nodes share"),
-    tracking(quiet("CONNMARK", "marks, also of packets")),
+    tracking(Target {
+        limits: "shifts, and the table `raw`: then no mark of the device is understood",
+        ..target(
+            "CONNMARK",
+            Does::Mark(Marked::Connection),
+            &[
+                SET_XMARK,
+                SET_MARK,
+                AND_MARK,
+                OR_MARK,
+                XOR_MARK,
+                ("--save-mark", Says::Nothing),
+                ("--restore-mark", Says::Nothing),
+                ("--nfmask", Says::Nothing),
+                ("--ctmask", Says::Nothing),
+                ("--mask", Says::Nothing),
+            ],
+        )
+    }),
     tracking(quiet("CONNSECMARK", "")),
     target("CT", Does::Other(Effect::Untracks), &[]),
     tracking(Target {
@@ -158,7 +186,7 @@ pub(super) const TARGETS: &[Target] = &[
     quiet("DSCP", ""),
     quiet("ECN", ""),
     quiet("HL", ""),
-    quiet("HMARK", "marks"),
+    target("HMARK", Does::Other(Effect::Marks), &[]),
     quiet("IDLETIMER", ""),
     quiet("LED", ""),
     Target {
@@ -177,7 +205,10 @@ pub(super) const TARGETS: &[Target] = &[
             ],
         )
     },
-    quiet("MARK", "marks"),
+    Target {
+        limits: "in a chain of `nat`: then no mark of the device is understood",
+        ..target("MARK", Does::Mark(Marked::Packet), &[SET_XMARK, SET_MARK, AND_MARK, OR_MARK, XOR_MARK])
+    },
     tracking(target("MASQUERADE", Does::Translate, &[("--to-ports", Says::Ports), RANDOM, FULLY])),
     tracking(target("NETMAP", Does::Translate, &[("--to", Says::Prefix)])),
     Target {
@@ -269,7 +300,8 @@ pub(in crate::input::dump) fn tracks(name: &str) -> bool {
 pub(in crate::input::dump) fn effect(name: &str) -> Effect {
     match known(name).map(|target| target.does) {
         Some(Does::Other(effect)) => effect,
-        Some(Does::Set) => Effect::Quiet,
+        // Of what they say, nothing is known.
+        Some(Does::Set | Does::Mark(_)) => Effect::Marks,
         Some(_) | None => Effect::Havoc,
     }
 }

@@ -165,7 +165,7 @@ fn returns_and_gotos_of_built_in_chains_meet_the_policy() {
 fn what_always_comes_back_takes_nothing_away() {
     let ruleset = good(&filter(
         ":log - [0:0]\n-A FORWARD -m limit --limit 3/min -j LOG\n-A FORWARD -m recent --set --name x\n\
-         -A FORWARD -m limit --limit 1/sec -j log\n-A FORWARD -j MARK --set-mark 1\n\
+         -A FORWARD -m limit --limit 1/sec -j log\n-A FORWARD -j CLASSIFY --set-class 1:1\n\
          -A log -m limit --limit 1/sec -j RETURN\n-A log -j LOG --log-prefix \"x \"",
     ));
     for (tests, action) in rules(&ruleset, "FORWARD") {

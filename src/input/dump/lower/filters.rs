@@ -99,13 +99,16 @@ impl Lowering<'_> {
         }
         // The kernel puts a chain in front of those that have its priority already.
         rulesets.extend(nft.rulesets.iter().rev());
+        self.marks(&rulesets, &nft);
         let doubted = nft.doubts.iter().any(|doubt| doubt.havoc);
         let tracks = rulesets.iter().any(|one| one.filter.tracks);
         let untracks = self.untracks(&rulesets);
         let mut bindings = Bindings::default();
         for ruleset in &rulesets {
             let translates = doubted || rulesets.iter().any(|one| share(one, ruleset) && one.may_translate());
-            self.ruleset(node, ruleset, Whole { translates, tracks, untracks }, &mut bindings);
+            let unclear_marks = self.unclear_marks;
+            let whole = Whole { translates, tracks, untracks, unclear_marks };
+            self.ruleset(node, ruleset, whole, &mut bindings);
         }
         if let Some(span) = tie(&rulesets, &nft.rulesets) {
             let what = "whether iptables or nftables is asked first how to translate";
@@ -149,6 +152,11 @@ impl Lowering<'_> {
         }
         let hook = |chain| Hook { filter, chain, family: ruleset.family };
         bindings.opens |= !ruleset.translating.is_empty();
+        let rerouting = ruleset
+            .hooks
+            .iter()
+            .filter(|one| one.at == Stage::Output && ruleset.rerouting.contains(&one.chain));
+        bindings.rerouting.extend(rerouting.map(|one| hook(one.chain)));
         bindings.filters.extend(ruleset.hooks.iter().map(|one| (one.rank, one.at, hook(one.chain))));
         bindings
             .translating
@@ -194,6 +202,7 @@ fn tie(all: &[&Ruleset], of_nft: &[Ruleset]) -> Option<Span> {
 struct Bindings {
     filters: Vec<(Rank, Stage, Hook)>,
     translating: Vec<(Rank, Spot, Hook)>,
+    rerouting: Vec<Hook>,
     opens: bool,
 }
 
@@ -205,6 +214,7 @@ impl Bindings {
         for (_, stage, hook) in self.filters {
             bind(node, stage, hook);
         }
+        node.rerouting.extend(self.rerouting);
         node.translating.opens |= self.opens;
         for (_, spot, hook) in self.translating {
             let list = match spot {
@@ -227,6 +237,8 @@ struct Whole {
     tracks: bool,
     /// What keeps packets from the tracker.
     untracks: Option<UnknownId>,
+    /// What makes their marks unknown.
+    unclear_marks: Option<UnknownId>,
 }
 
 /// Gives the unknowns of a ruleset their numbers, and settles what only the whole device can settle.
@@ -269,8 +281,10 @@ impl Renumber<'_> {
     fn filter(&mut self) -> Filter {
         let mut filter = self.ruleset.filter.clone();
         for rule in filter.chains.iter_mut().flat_map(|chain| &mut chain.rules) {
-            if let Action::Unknown(id) = rule.action {
-                rule.action = Action::Unknown(self.id(id));
+            match rule.action {
+                Action::Unknown(id) => rule.action = Action::Unknown(self.id(id)),
+                Action::Mark(_) if self.whole.unclear_marks.is_some() => rule.action = Action::Continue,
+                _ => {}
             }
         }
         for chain in &mut filter.chains {
@@ -355,6 +369,11 @@ impl Renumber<'_> {
                     let each = [one.test.clone(), Test::Unknown(helped)];
                     let any = each.map(|test| Match { test, negated: false, span: one.span });
                     one.test = Test::Any(any.to_vec());
+                }
+            }
+            Test::Mark { .. } => {
+                if let Some(id) = self.whole.unclear_marks {
+                    one.test = Test::Unknown(id);
                 }
             }
             // The model takes the device for one that reassembles, though packets of this family may not be.

@@ -7,6 +7,7 @@
 mod facts;
 mod filters;
 mod links;
+mod marks;
 mod routes;
 mod rules;
 
@@ -38,7 +39,8 @@ pub fn apply(
     builder: &mut NetworkBuilder,
     out: &mut Diagnostics,
 ) {
-    let mut lowering = Lowering { dump, beside, builder, out, havoc: None };
+    let mut lowering =
+        Lowering { dump, beside, builder, out, havoc: None, unclear_marks: None, tells_marks: false };
     lowering.links(node);
     lowering.facts(node);
     let ipv6_runs = lowering.ipv6_runs(node);
@@ -55,6 +57,10 @@ struct Lowering<'a> {
     out: &'a mut Diagnostics,
     /// The first reason why the node may do anything.
     havoc: Option<UnknownId>,
+    /// Set if nobody knows the marks of packets.
+    unclear_marks: Option<UnknownId>,
+    /// Whether the ledger says what is taken for granted about marks.
+    tells_marks: bool,
 }
 
 impl Lowering<'_> {

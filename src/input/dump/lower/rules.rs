@@ -6,7 +6,7 @@ use super::Lowering;
 use crate::header::Family;
 use crate::input::dump::{Doubt, DumpedAction, DumpedRoute, DumpedRule, Given, Link, LinkKind, RuleAction};
 use crate::model::build::{Destination, LookupRuleSpec, LookupSpec, NodeSpec, RouteSpec, TableName};
-use crate::model::{Fact, LedgerEntry, Stage, UnknownId};
+use crate::model::{Fact, LedgerEntry, MarkTest, Stage, UnknownId};
 use crate::source::{Span, Spanned};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -23,7 +23,8 @@ fn everything(family: Family) -> IpNet {
 /// A rule that applies to every packet of a family.
 fn rule(family: Family, action: LookupSpec, span: Option<Span>) -> LookupRuleSpec {
     let to = Some(everything(family));
-    LookupRuleSpec { from: None, to, incoming: None, unknown: None, action, span, falls_through: Fact::Yes }
+    let (from, incoming, mark, unknown) = (None, None, None, None);
+    LookupRuleSpec { from, to, incoming, mark, unknown, action, span, falls_through: Fact::Yes }
 }
 
 impl Lowering<'_> {
@@ -83,19 +84,24 @@ impl Lowering<'_> {
             unknown = Some(self.unknown(doubt));
         }
         let Some(incoming) = self.incoming(node, dumped, &mut unknown) else { return };
+        let mark = self.asked_mark(dumped, &mut unknown);
         let family = list.family;
         let to = dumped.to.or_else(|| dumped.from.is_none().then(|| everything(family)));
         let made = |action: LookupSpec, unknown: Option<UnknownId>| LookupRuleSpec {
             from: dumped.from,
             to,
             incoming: incoming.clone(),
+            mark,
             unknown,
             action,
             span: Some(dumped.span),
             falls_through: Fact::Yes,
         };
-        let is_for_all =
-            dumped.from.is_none() && dumped.to.is_none() && incoming.is_none() && unknown.is_none();
+        let is_for_all = dumped.from.is_none()
+            && dumped.to.is_none()
+            && incoming.is_none()
+            && mark.is_none()
+            && unknown.is_none();
         match &dumped.action {
             RuleAction::Nop => {}
             RuleAction::Goto(target) => {
@@ -129,6 +135,14 @@ impl Lowering<'_> {
                 }
             }
         }
+    }
+
+    /// The mark that a rule asks for, if marks are known.
+    fn asked_mark(&mut self, dumped: &DumpedRule, unknown: &mut Option<UnknownId>) -> Option<MarkTest> {
+        let mark = dumped.mark?;
+        self.note_own_marks(dumped.span);
+        *unknown = unknown.or(self.unclear_marks);
+        self.unclear_marks.is_none().then_some(mark)
     }
 
     /// The interfaces that a rule asks for; `None` if it can fit no packet.
@@ -276,6 +290,7 @@ fn default_rules(family: Family, span: Span) -> Vec<DumpedRule> {
         from: None,
         to: None,
         incoming: None,
+        mark: None,
         action: RuleAction::Table { name: table.to_owned(), suppress: None },
         doubts: Vec::new(),
     };

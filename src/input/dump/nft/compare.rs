@@ -171,6 +171,14 @@ fn compared(
             None => return Ok(None),
         },
     };
+    let (field, mask) = match (field, mask) {
+        // The values are those of the bits that are looked at.
+        (Field::Mark { of, mask: all }, Some(mask)) => {
+            let Ok(mask) = u32::try_from(mask) else { return Ok(None) };
+            (Field::Mark { of, mask: all & mask }, None)
+        }
+        unmasked => unmasked,
+    };
     match field {
         Field::InName | Field::OutName => {
             let Some(values) = value::one(field, right)?.filter(|_| mask.is_none()) else { return Ok(None) };

@@ -185,10 +185,17 @@ const STATEMENTS: &[Sample] = &[
     ("redirect", Place::Destinations, r#"{"redirect":{"port":80}}"#, "in chains of type nat"),
     ("notrack", Place::Raw, r#"{"notrack":null}"#, "nobody knows the state of any packet then"),
     (
-        "mangle of marks and the like",
+        "mangle of marks",
         Place::Ip,
         r#"{"mangle":{"key":{"meta":{"key":"mark"}},"value":1}}"#,
-        "goes on: marks are not followed",
+        "numbers, and marks with bits set, cleared and turned round; with anything else, and in chains of type \
+         nat, of bridge and netdev, and of prerouting behind -100, no mark of the device is known",
+    ),
+    (
+        "mangle of other keys of meta and ct",
+        Place::Ip,
+        r#"{"mangle":{"key":{"meta":{"key":"priority"}},"value":1}}"#,
+        "goes on",
     ),
     (
         "mangle of header fields",
@@ -356,7 +363,13 @@ const EXPRESSIONS: &[Sample] = &[
         "meta mark",
         Place::Ip,
         r#"{"match":{"op":"==","left":{"meta":{"key":"mark"}},"right":1}}"#,
-        "marks are not followed",
+        "under a mask too",
+    ),
+    (
+        "ct mark",
+        Place::Ip,
+        r#"{"match":{"op":"==","left":{"ct":{"key":"mark"}},"right":1}}"#,
+        "certain for the first packet of a connection only",
     ),
     (
         "other keys of meta (skuid, cgroup, time, pkttype, ibrname, …)",
@@ -372,9 +385,9 @@ const EXPRESSIONS: &[Sample] = &[
         "never where nothing translates; open where something does",
     ),
     (
-        "other keys of ct (mark, original saddr, zone, bytes, …)",
+        "other keys of ct (original saddr, zone, bytes, …)",
         Place::Ip,
-        r#"{"match":{"op":"==","left":{"ct":{"key":"mark"}},"right":1}}"#,
+        r#"{"match":{"op":"==","left":{"ct":{"key":"zone"}},"right":1}}"#,
         "",
     ),
     (
@@ -448,12 +461,21 @@ mod tests {
             let all = STATEMENTS.iter().chain(EXPRESSIONS);
             row(*all.clone().find(|sample| sample.0 == name).unwrap()).standing
         };
-        for name in
-            ["match", "reject", "snat", "dnat", "vmap", "ct state", "tcp sport, tcp dport", "named sets"]
-        {
+        for name in [
+            "match",
+            "reject",
+            "snat",
+            "dnat",
+            "vmap",
+            "ct state",
+            "tcp sport, tcp dport",
+            "named sets",
+            "meta mark",
+            "mangle of marks",
+        ] {
             assert_eq!(standing(name), Standing::Modelled, "{name}");
         }
-        for name in ["limit", "queue", "xt", "meta mark", "ip6 nexthdr"] {
+        for name in ["limit", "queue", "xt", "ip6 nexthdr"] {
             assert_eq!(standing(name), Standing::NotUnderstood, "{name}");
         }
     }

@@ -7,7 +7,7 @@ use crate::input::dump::fields::Reading;
 use crate::input::dump::iptables::Side;
 use crate::input::dump::iptables::condition::Condition;
 use crate::input::dump::json::{Json, Value};
-use crate::model::{Match, Test};
+use crate::model::{Marked, Match, Test};
 use crate::source::Span;
 
 /// A field that is asked for.
@@ -46,6 +46,13 @@ pub(super) enum Field {
         /// Whether only as the interface of the packet sees it.
         limited: bool,
     },
+    /// `meta mark`, `ct mark`, under a mask.
+    Mark {
+        /// Whose.
+        of: Marked,
+        /// The bits that are looked at.
+        mask: u32,
+    },
     /// `ip frag-off`, with the flags beside it.
     Offset,
     /// Anything else: what it holds is not known.
@@ -60,7 +67,7 @@ impl Field {
             Field::Protocol | Field::NextHeader | Field::Flags | Field::NfProto => 8,
             Field::IcmpType(_) | Field::IcmpCode(_) => 8,
             Field::Port(_) | Field::Frame | Field::Offset => 16,
-            Field::State | Field::Status | Field::AddressType { .. } => 32,
+            Field::State | Field::Status | Field::AddressType { .. } | Field::Mark { .. } => 32,
             Field::InName | Field::OutName | Field::Unclear => return None,
         })
     }
@@ -166,11 +173,13 @@ fn simple<'a>(
             Some("oifname" | "oif") => Field::OutName,
             Some("nfproto") => Field::NfProto,
             Some("protocol") => Field::Frame,
+            Some("mark") => Field::Mark { of: Marked::Packet, mask: u32::MAX },
             _ => Field::Unclear,
         },
         "ct" => match (fields.take("key").and_then(text_of), fields.take("dir")) {
             (Some("state"), None) => Field::State,
             (Some("status"), None) => Field::Status,
+            (Some("mark"), None) => Field::Mark { of: Marked::Connection, mask: u32::MAX },
             _ => Field::Unclear,
         },
         "fib" => {

@@ -18,9 +18,9 @@ use crate::model::Stage;
 /// Where the kernel puts fragments together.
 const DEFRAGMENTS: i64 = -400;
 /// Where the tracker looks.
-const TRACKS: i64 = -200;
+pub(super) const TRACKS: i64 = -200;
 /// Where destinations are translated.
-const DESTINATIONS: i64 = -100;
+pub(super) const DESTINATIONS: i64 = -100;
 /// Where sources are.
 const SOURCES: i64 = 100;
 

@@ -5,13 +5,14 @@
 
 use super::hook::{self, Place, View};
 use super::list::{Lists, Whole};
-use super::rule::{ParsedRule, Verdict};
+use super::rule::{ParsedRule, Step, Verdict};
 use super::table::{Base, ParsedChain};
 use super::{Compiled, NftTable};
 use crate::input::dump::Doubt;
+use crate::input::dump::iptables::condition::Condition;
 use crate::input::dump::iptables::target::Effect;
 use crate::input::dump::iptables::{Backend, Bound, Ruleset, Spot};
-use crate::model::{Action, Chain, Filter, LedgerEntry, Rule, Stage, Translation, UnknownId};
+use crate::model::{Action, Chain, Filter, LedgerEntry, Marked, Rule, Stage, Translation, UnknownId};
 use crate::source::Span;
 use std::collections::BTreeMap;
 
@@ -30,6 +31,7 @@ pub(super) struct Lowering<'t> {
     acts: Vec<bool>,
     hooks: Vec<Bound<Stage>>,
     translating: Vec<Bound<Spot>>,
+    rerouting: Vec<usize>,
     havoc: Vec<Doubt>,
     doubts: Vec<Doubt>,
     ledger: Vec<LedgerEntry>,
@@ -49,6 +51,7 @@ pub(super) fn compile(table: &NftTable, whole: Whole, out: &mut Compiled) {
         acts: vec![false; table.chains.len()],
         hooks: Vec::new(),
         translating: Vec::new(),
+        rerouting: Vec::new(),
         havoc: Vec::new(),
         doubts: Vec::new(),
         ledger: Vec::new(),
@@ -61,7 +64,7 @@ pub(super) fn compile(table: &NftTable, whole: Whole, out: &mut Compiled) {
     // The kernel puts a chain in front of those that have its priority already.
     for (position, chain) in table.chains.iter().enumerate().rev() {
         if let Some(base) = &chain.base {
-            lowering.base(position, chain, base);
+            lowering.base(position, chain, base, out);
         }
     }
     lowering.finish(out);
@@ -77,6 +80,15 @@ impl NftTable {
         })
     }
 
+    /// The first rule that sets a mark.
+    pub(super) fn sets_marks(&self) -> Option<Span> {
+        let rules = self.chains.iter().flat_map(|chain| &chain.rules);
+        let sets = |verdict: &Verdict| {
+            matches!(verdict, Verdict::Mark(_) | Verdict::Unknown { effect: Effect::Marks, .. })
+        };
+        rules.filter(|rule| rule.steps.iter().any(|step| sets(&step.verdict))).map(|rule| rule.span).next()
+    }
+
     /// The first rule that keeps packets from the tracker.
     pub(super) fn untracks(&self) -> Option<UnknownId> {
         let steps = self.chains.iter().flat_map(|chain| &chain.rules).flat_map(|rule| &rule.steps);
@@ -89,11 +101,12 @@ impl NftTable {
 }
 
 impl Lowering<'_> {
-    fn base(&mut self, position: usize, chain: &ParsedChain, base: &Base) {
+    fn base(&mut self, position: usize, chain: &ParsedChain, base: &Base, out: &mut Compiled) {
         let reached = self.reached(position);
         let (place, view) = hook::place(base, self.whole.translates);
         let foreign = !matches!(self.table.family.as_str(), "ip" | "ip6" | "inet");
         self.note_effects(&reached, &base.kind);
+        self.note_marks(&reached, base, !foreign && !base.unclear && place != Place::Nowhere, out);
         let (stages, rank) = match place {
             _ if foreign || base.unclear => return self.nowhere(position, chain),
             Place::Nowhere => return self.nowhere(position, chain),
@@ -117,6 +130,9 @@ impl Lowering<'_> {
         if self.acts[position] || is_central {
             let chain = self.chain_tree(position, &reached, view);
             self.hooks.extend(stages.iter().map(|at| Bound { at: *at, chain, rank }));
+            if base.kind == "route" {
+                self.rerouting.push(chain);
+            }
         }
     }
 
@@ -170,6 +186,36 @@ impl Lowering<'_> {
                     Verdict::Log(span) => self.note_log(*span),
                     _ => {}
                 }
+            }
+        }
+    }
+
+    /// Notes what sets marks in a way, or at a place, that is not understood: chains of `nat` see the first packets of
+    /// connections only; what hangs behind the translation of destinations stands behind routing in the model; before
+    /// the tracker no packet has a connection.
+    fn note_marks(&self, reached: &[bool], base: &Base, is_placed: bool, out: &mut Compiled) {
+        let early = matches!(base.hook.as_str(), "prerouting" | "output");
+        let misplaced = !is_placed
+            || base.kind == "nat"
+            || (base.hook == "prerouting" && base.priority > hook::DESTINATIONS);
+        let untracked = early && base.priority <= hook::TRACKS;
+        let running = self.table.chains.iter().zip(reached).filter(|(_, reached)| **reached);
+        for rule in running.flat_map(|(chain, _)| &chain.rules) {
+            let unclear = |step: &Step| match step.verdict {
+                Verdict::Unknown { effect: Effect::Marks, .. } => true,
+                Verdict::Mark(change) => misplaced || (untracked && change.is_of_connections()),
+                _ => false,
+            };
+            let asks = |step: &Step| {
+                untracked && step.conditions.iter().any(|one| one.asks_mark(&|of| of == Marked::Connection))
+            };
+            if out.unclear_marks.is_none() && rule.steps.iter().any(|step| unclear(step) || asks(step)) {
+                let (family, table) = (&self.table.family, &self.table.name);
+                let what =
+                    format!("the marks of packets, which a rule of the table `{family} {table}` changes");
+                let settle =
+                    "a mark that is set to a number, before routing, in a chain of type `filter` or `route`";
+                out.unclear_marks = Some(Doubt::about(what, rule.span).settled_by(settle));
             }
         }
     }
@@ -232,7 +278,16 @@ impl Lowering<'_> {
         let before = rules.len();
         let made =
             |matches, action| Rule { name: name.to_owned(), span: parsed.span, matches, action, opens: true };
-        for step in &parsed.steps {
+        for (position, step) in parsed.steps.iter().enumerate() {
+            let rest = &parsed.steps[position + 1..];
+            if step.asks_what_it_sets() && !rest.is_empty() {
+                let chain = self.marking_chain(step, rest, parsed.span, (view, policy));
+                let goes = rest.iter().any(|step| matches!(step.verdict, Verdict::Return | Verdict::Goto(_)));
+                let action = if goes && policy.is_none() { Action::Goto(chain) } else { Action::Jump(chain) };
+                let lists = self.lists.of(&step.conditions, parsed.span, view);
+                rules.extend(lists.into_iter().map(|matches| made(matches, action)));
+                break;
+            }
             let actions = self.actions(&step.verdict, view, policy);
             if actions == [Action::Continue] {
                 continue;
@@ -245,6 +300,33 @@ impl Lowering<'_> {
         if rules.len() == before {
             rules.push(made(Vec::new(), Action::Continue));
         }
+    }
+
+    /// A chain for what a rule does once its conditions have been asked about the old mark: it sets the new one first.
+    fn marking_chain(
+        &mut self,
+        step: &Step,
+        rest: &[Step],
+        span: Span,
+        (view, policy): (View, Option<Action>),
+    ) -> usize {
+        let mut rules = Vec::new();
+        let add = |rules: &mut Vec<Rule>, matches, action| {
+            let name = (rules.len() + 1).to_string();
+            rules.push(Rule { name, span, matches, action, opens: true });
+        };
+        for action in self.actions(&step.verdict, view, policy) {
+            add(&mut rules, Vec::new(), action);
+        }
+        for later in rest {
+            let more: Vec<Condition> = later.more_than(step).cloned().collect();
+            let actions = self.actions(&later.verdict, view, policy);
+            for matches in self.lists.of(&more, span, view) {
+                actions.iter().for_each(|action| add(&mut rules, matches.clone(), *action));
+            }
+        }
+        self.chains.push(Chain { name: "marked".to_owned(), span, rules, policy: None });
+        self.chains.len() - 1
     }
 
     /// What is done, as actions in order. In a base chain `return` is the policy; and what comes back from a `goto`
@@ -272,7 +354,10 @@ impl Lowering<'_> {
             // The kernel loads no such rule.
             Verdict::Translate(translation) => vec![Action::Unknown(self.lists.misplaced(translation.span))],
             Verdict::Unclear(id) => vec![Action::Unknown(*id)],
-            Verdict::Unknown { effect: Effect::Quiet | Effect::Untracks, .. } => vec![Action::Continue],
+            Verdict::Mark(change) => vec![Action::Mark(*change)],
+            Verdict::Unknown { effect: Effect::Quiet | Effect::Marks | Effect::Untracks, .. } => {
+                vec![Action::Continue]
+            }
             Verdict::Unknown { id, effect: Effect::Havoc } => vec![Action::Unknown(*id)],
         }
     }
@@ -280,7 +365,8 @@ impl Lowering<'_> {
     fn all_come_back(&self, chain: &ParsedChain) -> bool {
         let comes_back = |verdict: &Verdict| match verdict {
             Verdict::Return | Verdict::Continue | Verdict::Log(_) => true,
-            Verdict::Unknown { effect: Effect::Quiet | Effect::Untracks, .. } => true,
+            Verdict::Unknown { effect: Effect::Quiet | Effect::Marks | Effect::Untracks, .. } => true,
+            Verdict::Mark(_) => false,
             Verdict::Jump(to) | Verdict::Goto(to) => self.comes_back[*to],
             Verdict::Accept | Verdict::Drop | Verdict::Reject | Verdict::Translate(_) => false,
             Verdict::Unclear(_) | Verdict::Unknown { effect: Effect::Havoc, .. } => false,
@@ -292,6 +378,7 @@ impl Lowering<'_> {
     fn does_act(&self, chain: &ParsedChain) -> bool {
         let acts = |verdict: &Verdict| match verdict {
             Verdict::Drop | Verdict::Reject | Verdict::Translate(_) | Verdict::Unclear(_) => true,
+            Verdict::Mark(_) => true,
             Verdict::Unknown { effect, .. } => *effect == Effect::Havoc,
             Verdict::Jump(to) | Verdict::Goto(to) => self.acts[*to],
             Verdict::Accept | Verdict::Return | Verdict::Continue | Verdict::Log(_) => false,
@@ -332,6 +419,8 @@ impl Lowering<'_> {
             havoc: self.havoc,
             ledger: self.ledger,
             untracks: self.table.untracks(),
+            unclear_marks: None,
+            rerouting: self.rerouting,
             rules: BTreeMap::new(),
         });
     }

@@ -28,6 +28,7 @@ mod field;
 mod hook;
 mod list;
 mod lower;
+mod mark;
 mod ranges;
 mod rule;
 mod scope;
@@ -92,6 +93,8 @@ pub(super) struct Compiled {
     pub(super) doubts: Vec<Doubt>,
     /// What the ledger should name.
     pub(super) ledger: Vec<LedgerEntry>,
+    /// What sets marks in a way that is not understood, if something does.
+    pub(super) unclear_marks: Option<Doubt>,
 }
 
 /// The version of the JSON schema that is read here (libnftables-json(5)).
@@ -250,6 +253,8 @@ impl NftDump {
             || read.iter().any(|table| table.may_translate());
         for table in read {
             if !table.doubts.is_empty() {
+                let sets = table.sets_marks().map(|span| Doubt::about("which marks packets have", span));
+                out.unclear_marks = out.unclear_marks.or(sets);
                 // Nobody knows whether it hangs anywhere, so that nothing it does is certain.
                 let more = table.may_translate() || table.untracks().is_some();
                 out.doubts

@@ -6,6 +6,7 @@
 
 use super::compare;
 use super::field::{only_entry, text_of};
+use super::mark;
 use super::scope::Scope;
 use super::set::Sets;
 use super::translate;
@@ -16,7 +17,7 @@ use crate::input::dump::fields::Reading;
 use crate::input::dump::iptables::condition::Condition;
 use crate::input::dump::iptables::target::{Effect, effect};
 use crate::input::dump::json::{Json, Value};
-use crate::model::{Test, Translation, UnknownId};
+use crate::model::{MarkChange, Marked, Test, Translation, UnknownId};
 use crate::source::{Span, Spanned};
 use std::collections::BTreeMap;
 
@@ -55,6 +56,8 @@ pub(super) enum Verdict {
     /// Likewise, without coming back.
     Goto(usize),
     Translate(Translation),
+    /// Sets a mark, and goes on.
+    Mark(MarkChange),
     /// It may accept, drop or go on, and no more.
     Unclear(UnknownId),
     /// Not understood: what it may do beyond that.
@@ -100,7 +103,32 @@ pub(super) fn read<'j, 'a>(
     for statement in statements {
         reader.statement(statement)?;
     }
-    Ok(ParsedRule { span, steps: reader.steps })
+    let mut steps = reader.steps;
+    for position in 0..steps.len() {
+        // Behind a mark that the conditions ask for, they are asked about the old one.
+        let leaves = |step: &Step| matches!(step.verdict, Verdict::Return | Verdict::Goto(_));
+        let ends_otherwise = |step: &&Step| leaves(step) && step.more_than(&steps[position]).next().is_some();
+        if steps[position].asks_what_it_sets()
+            && steps[position + 1..].iter().any(|step| ends_otherwise(&step))
+        {
+            let id = scope.unknown_act(span);
+            steps[position].verdict = Verdict::Unknown { id, effect: Effect::Marks };
+        }
+    }
+    Ok(ParsedRule { span, steps })
+}
+
+impl Step {
+    /// Whether it sets a mark while its conditions ask for one.
+    pub(super) fn asks_what_it_sets(&self) -> bool {
+        let sets = matches!(self.verdict, Verdict::Mark(_));
+        sets && self.conditions.iter().any(|one| one.asks_mark(&|_| true))
+    }
+
+    /// The conditions that it has beyond those of another.
+    pub(super) fn more_than<'s>(&'s self, other: &'s Step) -> impl Iterator<Item = &'s Condition> {
+        self.conditions.iter().filter(|one| !other.conditions.contains(one))
+    }
 }
 
 impl<'j, 'a> RuleReader<'_, '_, 'j, 'a, '_, '_> {
@@ -293,6 +321,18 @@ impl<'j, 'a> RuleReader<'_, '_, 'j, 'a, '_, '_> {
         let Value::Object(entries) = &inner.value else { return self.not_understood(span, Effect::Havoc) };
         let key = entries.iter().find(|(key, _)| key.value == "key").map(|(_, key)| key);
         let Some(key) = key else { return self.not_understood(span, Effect::Havoc) };
+        let value = entries.iter().find(|(key, _)| key.value == "value").map(|(_, value)| value);
+        if let (Some(of), Some(value)) = (mark::marked(key), value) {
+            let Some(change) = mark::change(of, value) else { return self.act(span, Effect::Marks) };
+            if change.reads_connection() {
+                // What has no connection ends the rule (`nft_ct_get_eval`).
+                let values = vec![(0, 0)];
+                let there = Test::Mark { of: Marked::Connection, mask: 0, values };
+                self.needs(compare::of_test(there, span));
+            }
+            self.step(Verdict::Mark(change));
+            return;
+        }
         let word = |json: &Json<'_>, name: &str| match &json.value {
             Value::Object(entries) => entries
                 .iter()
@@ -303,11 +343,13 @@ impl<'j, 'a> RuleReader<'_, '_, 'j, 'a, '_, '_> {
         };
         let effect = match only_entry(key) {
             Some(("meta", of)) => match word(of, "key").as_deref() {
-                Some("mark" | "priority" | "nftrace" | "secmark") => Effect::Quiet,
+                Some("mark") => Effect::Marks,
+                Some("priority" | "nftrace" | "secmark") => Effect::Quiet,
                 _ => Effect::Havoc,
             },
             Some(("ct", of)) => match word(of, "key").as_deref() {
-                Some("mark" | "label" | "event" | "secmark") => Effect::Quiet,
+                Some("mark") => Effect::Marks,
+                Some("label" | "event" | "secmark") => Effect::Quiet,
                 Some("zone" | "helper" | "timeout" | "expectation") => Effect::Untracks,
                 _ => Effect::Havoc,
             },

@@ -8,7 +8,7 @@ use super::value::Values;
 use super::words;
 use crate::header::{AddressRange, Family, address_from_number, proto};
 use crate::input::dump::iptables::Side;
-use crate::model::{Match, Service, State, Test};
+use crate::model::{Marked, Match, Service, State, Test};
 use crate::source::Span;
 
 /// Headers of IPv6 that the kernel walks over to find the protocol, so that none of them is the last.
@@ -38,7 +38,9 @@ pub(super) fn of_field(
     if ranges.is_empty() {
         return None;
     }
-    if field.bits().is_some_and(|bits| ranges.as_slice() == [(0, last(bits))]) {
+    // What has no connection has no mark of one.
+    let may_lack = matches!(field, Field::Mark { of: Marked::Connection, .. });
+    if !may_lack && field.bits().is_some_and(|bits| ranges.as_slice() == [(0, last(bits))]) {
         return Some(Vec::new());
     }
     if !scope.takes(ranges.len()) {
@@ -59,18 +61,12 @@ pub(super) fn of_field(
         Field::NextHeader => return Some(next_header(ranges, span, scope)),
         Field::Port(side) => return Some(ports(side, ranges, span, known, scope)),
         Field::Flags => flags(ranges, span),
-        Field::IcmpType(family) => Test::Service(
-            bytes(ranges)
-                .into_iter()
-                .map(|types| Service { icmp_types: types, ..Service::protocol(family.icmp()) })
-                .collect(),
-        ),
-        Field::IcmpCode(family) => Test::Service(
-            bytes(ranges)
-                .into_iter()
-                .map(|codes| Service { icmp_codes: codes, ..Service::protocol(family.icmp()) })
-                .collect(),
-        ),
+        Field::IcmpType(family) => {
+            services(ranges, |icmp_types| Service { icmp_types, ..Service::protocol(family.icmp()) })
+        }
+        Field::IcmpCode(family) => {
+            services(ranges, |icmp_codes| Service { icmp_codes, ..Service::protocol(family.icmp()) })
+        }
         Field::State => {
             let held = State::ALL.into_iter().filter(|state| has(ranges, bit(*state)));
             let held: Vec<State> = held.collect();
@@ -80,6 +76,7 @@ pub(super) fn of_field(
                 _ => Test::State(held),
             }
         }
+        Field::Mark { of, mask } => Test::Mark { of, mask, values: words(ranges) },
         Field::NfProto => return families(ranges, &[2, 10], span, scope),
         Field::Frame => return families(ranges, &[0x0800, 0x86dd], span, scope),
         Field::AddressType { side, limited } => {
@@ -135,6 +132,15 @@ fn names(field: Field, patterns: &[String], others: bool, span: Span) -> Option<
 fn bytes(ranges: &Ranges) -> Vec<(u8, u8)> {
     let byte = |number: u128| u8::try_from(number).unwrap_or(u8::MAX);
     ranges.iter().map(|(low, high)| (byte(*low), byte(*high))).collect()
+}
+
+fn words(ranges: &Ranges) -> Vec<(u32, u32)> {
+    let word = |number: u128| u32::try_from(number).unwrap_or(u32::MAX);
+    ranges.iter().map(|(low, high)| (word(*low), word(*high))).collect()
+}
+
+fn services(ranges: &Ranges, service: impl Fn((u8, u8)) -> Service) -> Test {
+    Test::Service(bytes(ranges).into_iter().map(service).collect())
 }
 
 fn within(ranges: &Ranges, some: Ranges_) -> Ranges {

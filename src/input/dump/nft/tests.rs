@@ -1,6 +1,7 @@
 //! From the text of a dump to filters: what each expression and statement means, and what is refused.
 
 mod exact;
+mod marks;
 mod places;
 mod refused;
 mod same;
@@ -9,7 +10,7 @@ use super::{Compiled, NftDump, parse};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::header::{AddressRange, proto};
 use crate::input::dump::iptables::Ruleset;
-use crate::model::{Action, Match, Rule, Service, Test};
+use crate::model::{Action, MarkChange, Match, Rule, Service, Test};
 use crate::source::SourceMap;
 
 fn read(text: &str) -> (NftDump, Vec<Diagnostic>, SourceMap) {
@@ -97,6 +98,9 @@ fn show(rule: &Rule, ruleset: &Ruleset) -> String {
         Action::Reject => "reject".to_owned(),
         Action::Return => "return".to_owned(),
         Action::Continue => "continue".to_owned(),
+        Action::Mark(MarkChange { of, packet, connection, flip }) => {
+            format!("{of:?} mark = packet & {packet:#x} ^ connection & {connection:#x} ^ {flip:#x}")
+        }
         Action::Jump(to) => format!("jump {}", name(to)),
         Action::Goto(to) => format!("goto {}", name(to)),
         Action::Translate(at) => {
@@ -146,6 +150,7 @@ fn show_match(one: &Match) -> String {
         Test::DestinationIsOwn => "dst=own".to_owned(),
         Test::Any(any) => format!("({})", any.iter().map(show_match).collect::<Vec<_>>().join(" | ")),
         Test::Fragment(parts) => format!("{parts:?}").replace(", ", ","),
+        Test::Mark { of, mask, values } => format!("{of:?} mark & {mask:#x} = {values:x?}"),
         Test::Unknown(_) => "?".to_owned(),
         other => format!("{other:?}"),
     };

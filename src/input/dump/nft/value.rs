@@ -179,6 +179,10 @@ fn word(field: Field, text: &str, json: &Json<'_>) -> Outcome<u128> {
             return Ok(address.map(address_number));
         }
         Field::Protocol | Field::NextHeader => return Ok(names::protocol(text).map(u128::from)),
+        Field::Mark { .. } => match text.strip_prefix("0x") {
+            Some(digits) => return Ok(u32::from_str_radix(digits, 16).ok().map(u128::from)),
+            None => &[],
+        },
         Field::Port(_) | Field::Offset => &[],
         Field::Flags => words::FLAGS,
         Field::IcmpType(Family::V4) => words::ICMP_TYPES,

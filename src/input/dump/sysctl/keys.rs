@@ -19,6 +19,10 @@ const READ: &[Key] = &[
     Key("net.ipv4.conf.", ".accept_local"),
     Key("net.ipv4.conf.", ".route_localnet"),
     Key("net.ipv4.conf.", ".accept_redirects"),
+    Key("net.ipv4.conf.", ".src_valid_mark"),
+    Key("net.ipv4.fwmark_reflect", ""),
+    Key("net.ipv6.fwmark_reflect", ""),
+    Key("net.ipv4.tcp_fwmark_accept", ""),
     Key("net.ipv6.conf.", ".forwarding"),
     Key("net.ipv6.conf.", ".force_forwarding"),
     Key("net.ipv6.conf.", ".disable_ipv6"),
@@ -35,7 +39,7 @@ const IRRELEVANT: &str = "
     net.ipv6.route. net.ipv4.icmp_ net.ipv6.icmp. net.ipv4.igmp_ net.ipv6.mld_ net.ipv4.ipfrag_
     net.ipv6.ip6frag_ net.ipv4.inet_peer_ net.ipv4.fib_ net.ipv6.fib_ net.ipv4.nexthop_
     net.ipv4.ping_group_range net.ipv4.xfrm4_ net.ipv6.xfrm6_ net.ipv4.cipso_ net.ipv6.calipso_
-    net.ipv4.fwmark_reflect net.ipv6.fwmark_ net.ipv4.ip_default_ttl net.ipv4.ip_dynaddr
+    net.ipv4.ip_default_ttl net.ipv4.ip_dynaddr
     net.ipv4.ip_early_demux net.ipv4.ip_local_ net.ipv4.ip_no_pmtu_disc net.ipv4.ip_nonlocal_bind
     net.ipv4.ip_unprivileged_port_start net.ipv4.ip_autobind_reuse net.ipv4.ip_forward_update_priority
     net.ipv4.ip_forward_use_pmtu net.ipv4.raw_l3mdev_accept net.ipv6.anycast_src_echo_reply
@@ -55,7 +59,7 @@ const IRRELEVANT_OF_V4: &str = "
     disable_policy disable_xfrm drop_gratuitous_arp drop_unicast_in_l2_multicast force_igmp_version
     igmpv2_unsolicited_report_interval igmpv3_unsolicited_report_interval ignore_routes_with_linkdown
     log_martians medium_id promote_secondaries proxy_arp proxy_arp_pvlan secure_redirects send_redirects
-    shared_media src_valid_mark tag
+    shared_media tag
 ";
 
 /// The same for `net.ipv6.conf`. Linux honours no routing header of type 0, whatever `accept_source_route` says.

@@ -244,6 +244,17 @@ impl SysctlDump {
         Setting::of(self.get("net.netfilter.nf_conntrack_helper"))
     }
 
+    /// Where it says that marks go further than rules tell: into the check of sources (`src_valid_mark`), or from a packet to its
+    /// answer (`fwmark_reflect`, `tcp_fwmark_accept`).
+    pub fn marks_elsewhere(&self) -> Option<Span> {
+        let keys = ["net.ipv4.fwmark_reflect", "net.ipv6.fwmark_reflect", "net.ipv4.tcp_fwmark_accept"];
+        let all = self.of_interface(Family::V4, "all", "src_valid_mark");
+        let mut found = keys.into_iter().filter_map(|key| self.get(key)).chain(all);
+        let whole = found.find(|value| value.value > 0);
+        let of_one = || self.interfaces(Family::V4, "src_valid_mark").find(|value| value.value > 0);
+        whole.or_else(of_one).map(|value| value.span)
+    }
+
     /// Whether an interface takes routes from its neighbours: redirects of ICMP, router advertisements. The
     /// kernel takes redirects of IPv4 where `all` or the interface allows it, on a forwarding interface only
     /// where both do; of IPv6, and advertisements with `accept_ra` 1, only where it does not forward.

@@ -68,6 +68,7 @@ fn rule(incoming: Option<&str>, action: LookupSpec) -> LookupRuleSpec {
         from: None,
         to: Some("10.0.0.0/8".parse().unwrap()),
         incoming: incoming.map(|name| vec![word(name)]),
+        mark: None,
         unknown: None,
         action,
         span: Some(place()),

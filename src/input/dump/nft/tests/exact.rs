@@ -271,7 +271,11 @@ fn a_verdict_map_is_one_rule_for_each_verdict() {
     );
     // A key that is not understood may lead to each of them.
     let data = r#"{"set": [[1, {"accept": null}], [2, {"drop": null}]]}"#;
-    assert_eq!(map(r#"{"meta": {"key": "mark"}}"#, data), ["? accept", "? drop"]);
+    assert_eq!(map(r#"{"meta": {"key": "skuid"}}"#, data), ["? accept", "? drop"]);
+    assert_eq!(
+        map(r#"{"meta": {"key": "mark"}}"#, data),
+        ["Packet mark & 0xffffffff = [(1, 1)] accept", "Packet mark & 0xffffffff = [(2, 2)] drop"]
+    );
     let named = r#", {"map": {"family": "inet", "table": "t", "name": "m", "type": "inet_service", "map": "verdict",
         "handle": 9, "elem": [[22, {"accept": null}]]}}"#;
     let rule = format!(r#"{{"vmap": {{"key": {port}, "data": "@m"}}}}"#);
@@ -297,8 +301,8 @@ fn verdicts_end_a_rule_and_other_statements_do_not() {
     assert_eq!(made(r#"{"goto": {"target": "other"}}"#), ["jump other", "drop"]);
     assert_eq!(made(r#"{"jump": {"target": "other"}}"#), ["jump other"]);
     for quiet in [
-        r#"{"mangle": {"key": {"meta": {"key": "mark"}}, "value": 5}}"#,
-        r#"{"mangle": {"key": {"ct": {"key": "mark"}}, "value": 5}}"#,
+        r#"{"mangle": {"key": {"meta": {"key": "priority"}}, "value": 5}}"#,
+        r#"{"mangle": {"key": {"ct": {"key": "label"}}, "value": 5}}"#,
         r#"{"secmark": "x"}"#,
         r#"{"log": {"group": 2}}"#,
         r#"{"last": null}"#,
@@ -312,7 +316,7 @@ fn verdicts_end_a_rule_and_other_statements_do_not() {
         r#"{"ct count": {"val": 10, "inv": true}}"#,
         r#"{"meter": {"key": {"payload": {"protocol": "ip", "field": "saddr"}}, "stmt": {"limit": {}}, "name": "m"}}"#,
         r#"{"xt": {"type": "match", "name": "recent"}}"#,
-        r#"{"match": {"op": "==", "left": {"meta": {"key": "mark"}}, "right": 1}}"#,
+        r#"{"match": {"op": "==", "left": {"meta": {"key": "skuid"}}, "right": 1}}"#,
         r#"{"match": {"op": "~", "left": {"meta": {"key": "l4proto"}}, "right": 1}}"#,
         r#"{"match": {"op": "==", "left": {"socket": {"key": "transparent"}}, "right": 1}}"#,
         r#"{"match": {"op": "==", "left": {"numgen": {"mode": "inc", "mod": 2}}, "right": 1}}"#,

@@ -4,7 +4,7 @@ use super::{ACCEPT, FORWARD, TRACKING, compiled, dump_of, matching, only, payloa
 use crate::input::dump::iptables::{Rank, Ruleset, Spot, Turn};
 use crate::model::Stage;
 
-fn base(kind: &str, hook: &str, priority: i64) -> String {
+pub(super) fn base(kind: &str, hook: &str, priority: i64) -> String {
     format!(r#""type": "{kind}", "hook": "{hook}", "prio": {priority}, "policy": "accept""#)
 }
 
@@ -175,7 +175,7 @@ fn a_map_of_new_addresses_is_one_rule_for_each_element() {
 #[test]
 fn a_translation_that_is_not_understood_is_havoc() {
     for rule in [
-        r#"{"dnat": {"addr": {"map": {"key": {"meta": {"key": "mark"}}, "data": {"set": [[1, "10.0.0.1"]]}}}}}"#,
+        r#"{"dnat": {"addr": {"map": {"key": {"meta": {"key": "skuid"}}, "data": {"set": [[1, "10.0.0.1"]]}}}}}"#,
         r#"{"dnat": {"addr": {"jhash": {"mod": 2}}}}"#,
         r#"{"dnat": {"addr": "10.0.0.1", "newer": true}}"#,
         r#"{"dnat": {"addr": "10.0.0.1", "flags": "sometimes"}}"#,
