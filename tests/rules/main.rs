@@ -5,6 +5,7 @@
 mod answers;
 mod choices;
 mod claims;
+mod marks;
 mod names;
 mod neighbours;
 mod routing;

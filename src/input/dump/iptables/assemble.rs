@@ -10,7 +10,7 @@ use crate::diag::Diagnostics;
 use crate::input::dump::Doubt;
 use crate::model::{Action, Chain, Filter, LedgerEntry, Match, Rule, Stage, Test, Translation, UnknownId};
 use crate::source::Span;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which chain binds at which stages, in the order in which a packet meets them (`enum nf_ip_hook_priorities`).
 /// `nat` has rows of its own.
@@ -119,6 +119,8 @@ struct Assembly<'c, 's> {
     stateless: Option<UnknownId>,
     /// Set if nobody knows the marks of packets.
     unclear_marks: Option<UnknownId>,
+    /// Chains that do nothing but set marks, or nothing at all.
+    only_marks: BTreeSet<usize>,
 }
 
 impl<'c, 's> Assembly<'c, 's> {
@@ -138,6 +140,7 @@ impl<'c, 's> Assembly<'c, 's> {
             rules,
             stateless: None,
             unclear_marks: None,
+            only_marks: BTreeSet::new(),
         }
     }
 
@@ -211,8 +214,12 @@ impl<'c, 's> Assembly<'c, 's> {
             self.chains.push(Chain { name: shown, span: chain.span, rules, policy });
             let key = (name.to_owned(), chain.name.clone());
             self.rules.insert(key.clone(), chain.rules.len());
-            if name == "filter" || used.acts[position].is_some() {
+            let acts = name == "filter" || used.acts[position].is_some();
+            if acts || used.marks[position] {
                 self.binding.insert(key, offset + position);
+            }
+            if !acts {
+                self.only_marks.insert(offset + position);
             }
         }
         let first = (0..table.chains.len()).find_map(|chain| used.acts[chain].filter(|_| used.runs(chain)));
@@ -310,6 +317,7 @@ impl<'c, 's> Assembly<'c, 's> {
             untracks: self.stateless,
             unclear_marks: self.unclear_marks,
             rerouting,
+            only_marks: self.only_marks,
             ledger: self.ledger,
             translation_tests: std::mem::take(&mut self.context.translation_tests),
             rules: self.rules,

@@ -85,10 +85,10 @@ pub(super) struct Use {
     /// Whether `INPUT` does, and `OUTPUT`.
     delivering: Vec<bool>,
     sending: Vec<bool>,
-    /// Whether the table is `nat`.
-    translates: bool,
     /// The first place in it, or in what it calls, that does more than accept.
     pub(super) acts: Vec<Option<Span>>,
+    /// Whether it sets marks, or what it calls does.
+    pub(super) marks: Vec<bool>,
     /// Whether it always comes back to its caller.
     pub(super) comes_back: Vec<bool>,
 }
@@ -126,12 +126,17 @@ impl Use {
             between: from(&|name| !matches!(name, "PREROUTING" | "POSTROUTING")),
             delivering: from(&|name| name == "INPUT"),
             sending: from(&|name| name == "OUTPUT"),
-            translates: table.name.value == "nat",
+            marks: vec![false; chains.len()],
             acts: vec![None; chains.len()],
             comes_back: vec![false; chains.len()],
         };
         for chain in order {
             used.acts[chain] = used.first_act(&chains[chain]);
+            used.marks[chain] = chains[chain].rules.iter().any(|rule| match rule.verdict {
+                Verdict::Mark(_) => true,
+                Verdict::Jump(to) | Verdict::Goto(to) => used.marks[to],
+                _ => false,
+            });
             used.comes_back[chain] = used.all_come_back(&chains[chain]);
         }
         Ok(used)
@@ -174,13 +179,12 @@ impl Use {
             | Verdict::Reject
             | Verdict::Translate { .. }
             | Verdict::Unknown { effect: Effect::Havoc, .. } => Some(span),
-            // What a chain of `nat` does with marks is not understood anyway.
-            Verdict::Mark(_) => (!self.translates).then_some(span),
             Verdict::Jump(to) | Verdict::Goto(to) => self.acts[*to],
             Verdict::Accept
             | Verdict::Return
             | Verdict::Continue
             | Verdict::Log(_)
+            | Verdict::Mark(_)
             | Verdict::Unknown { effect: Effect::Quiet | Effect::Marks | Effect::Untracks, .. } => None,
         };
         let rule = chain.rules.iter().find_map(|rule| of_rule(&rule.verdict, rule.span));
@@ -191,7 +195,7 @@ impl Use {
         let comes_back = |verdict: &Verdict| match verdict {
             Verdict::Return | Verdict::Continue | Verdict::Log(_) => true,
             Verdict::Unknown { effect: Effect::Quiet | Effect::Marks | Effect::Untracks, .. } => true,
-            Verdict::Mark(_) => self.translates,
+            Verdict::Mark(_) => false,
             Verdict::Jump(to) | Verdict::Goto(to) => self.comes_back[*to],
             Verdict::Accept | Verdict::Drop | Verdict::Reject | Verdict::Translate { .. } => false,
             Verdict::Unknown { effect: Effect::Havoc, .. } => false,

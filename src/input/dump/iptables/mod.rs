@@ -45,7 +45,7 @@ use crate::diag::Diagnostics;
 use crate::header::Family;
 use crate::model::{Filter, LedgerEntry, Stage, Test, Unknown, UnknownId};
 use crate::source::{Source, SourceId, Span, Spanned};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one dump of rules compiles to.
 #[derive(Debug, Clone)]
@@ -74,6 +74,8 @@ pub struct Ruleset {
     pub(super) unclear_marks: Option<UnknownId>,
     /// The chains behind which own packets whose mark they changed are routed again, by their positions in the filter.
     pub(super) rerouting: Vec<usize>,
+    /// The chains that do nothing but set marks, or nothing at all.
+    pub(super) only_marks: BTreeSet<usize>,
     /// The unknowns that ask whether a connection is translated (`--ctstate DNAT`). They never hold on a
     /// device where nothing translates.
     pub(super) translation_tests: Vec<UnknownId>,

@@ -3,7 +3,7 @@
 use super::{EVERY_STAGE, Lowering, bind};
 use crate::header::{AddressRange, Family};
 use crate::input::dump::ipset::{Answers, Meaning};
-use crate::input::dump::iptables::{Rank, Ruleset, Side, Spot, TypeTest};
+use crate::input::dump::iptables::{Bound, Rank, Ruleset, Side, Spot, TypeTest};
 use crate::input::dump::nft::Compiled;
 use crate::input::dump::{DeviceDump, Doubt, DumpedAction, Given, LinkKind, Setting, SysctlDump};
 use crate::model::build::{NetworkBuilder, NodeSpec};
@@ -99,7 +99,7 @@ impl Lowering<'_> {
         }
         // The kernel puts a chain in front of those that have its priority already.
         rulesets.extend(nft.rulesets.iter().rev());
-        self.marks(&rulesets, &nft);
+        let marks_matter = self.marks(&rulesets, &nft);
         let doubted = nft.doubts.iter().any(|doubt| doubt.havoc);
         let tracks = rulesets.iter().any(|one| one.filter.tracks);
         let untracks = self.untracks(&rulesets);
@@ -107,7 +107,7 @@ impl Lowering<'_> {
         for ruleset in &rulesets {
             let translates = doubted || rulesets.iter().any(|one| share(one, ruleset) && one.may_translate());
             let unclear_marks = self.unclear_marks;
-            let whole = Whole { translates, tracks, untracks, unclear_marks };
+            let whole = Whole { translates, tracks, untracks, unclear_marks, marks_matter };
             self.ruleset(node, ruleset, whole, &mut bindings);
         }
         if let Some(span) = tie(&rulesets, &nft.rulesets) {
@@ -152,12 +152,11 @@ impl Lowering<'_> {
         }
         let hook = |chain| Hook { filter, chain, family: ruleset.family };
         bindings.opens |= !ruleset.translating.is_empty();
-        let rerouting = ruleset
-            .hooks
-            .iter()
-            .filter(|one| one.at == Stage::Output && ruleset.rerouting.contains(&one.chain));
-        bindings.rerouting.extend(rerouting.map(|one| hook(one.chain)));
-        bindings.filters.extend(ruleset.hooks.iter().map(|one| (one.rank, one.at, hook(one.chain))));
+        let marks = whole.marks_matter && whole.unclear_marks.is_none();
+        let binding = ruleset.hooks.iter().filter(|one| marks || !ruleset.only_marks.contains(&one.chain));
+        let routing = |one: &&Bound<Stage>| one.at == Stage::Output && ruleset.rerouting.contains(&one.chain);
+        bindings.rerouting.extend(binding.clone().filter(routing).map(|one| hook(one.chain)));
+        bindings.filters.extend(binding.map(|one| (one.rank, one.at, hook(one.chain))));
         bindings
             .translating
             .extend(ruleset.translating.iter().map(|one| (one.rank, one.at, hook(one.chain))));
@@ -239,6 +238,8 @@ struct Whole {
     untracks: Option<UnknownId>,
     /// What makes their marks unknown.
     unclear_marks: Option<UnknownId>,
+    /// Whether anything asks for marks.
+    marks_matter: bool,
 }
 
 /// Gives the unknowns of a ruleset their numbers, and settles what only the whole device can settle.
@@ -283,7 +284,9 @@ impl Renumber<'_> {
         for rule in filter.chains.iter_mut().flat_map(|chain| &mut chain.rules) {
             match rule.action {
                 Action::Unknown(id) => rule.action = Action::Unknown(self.id(id)),
-                Action::Mark(_) if self.whole.unclear_marks.is_some() => rule.action = Action::Continue,
+                Action::Mark(_) if self.whole.unclear_marks.is_some() || !self.whole.marks_matter => {
+                    rule.action = Action::Continue;
+                }
                 _ => {}
             }
         }

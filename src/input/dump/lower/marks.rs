@@ -6,17 +6,32 @@ use crate::input::dump::Doubt;
 use crate::input::dump::iptables::Ruleset;
 use crate::input::dump::nft::Compiled;
 use crate::model::mark::{MOST_MARKS, reachable};
-use crate::model::{Action, LedgerEntry, MarkChange, Test};
+use crate::model::{Action, LedgerEntry, MarkChange, Test, UnknownId};
 use crate::source::Span;
 use std::collections::BTreeSet;
 
 impl Lowering<'_> {
-    /// Looks for what makes the marks of the device not understood.
-    pub(super) fn marks(&mut self, rulesets: &[&Ruleset], nft: &Compiled) {
+    /// Looks for what makes the marks of the device not understood. Whether anything asks for one is returned: if not, it does not
+    /// matter who sets them.
+    pub(super) fn marks(&mut self, rulesets: &[&Ruleset], nft: &Compiled) -> bool {
+        let is_mark = |test: &Test| matches!(test, Test::Mark { .. });
+        let asking = rulesets.iter().map(|one| &one.filter).find(|filter| filter.asks(&is_mark));
+        let dumps = [&self.dump.rules, &self.dump.rules6];
+        let choosing = dumps.iter().filter_map(|given| given.read()).flat_map(|dump| &dump.rules);
+        let matters = asking.is_some() || choosing.clone().any(|rule| rule.mark.is_some());
+        if let Some(filter) = asking {
+            self.note_own_marks(filter.span);
+        }
+        if matters {
+            self.unclear_marks = self.unclear_marks(rulesets, nft);
+        }
+        matters
+    }
+
+    fn unclear_marks(&mut self, rulesets: &[&Ruleset], nft: &Compiled) -> Option<UnknownId> {
         let of_iptables = rulesets.iter().find_map(|one| one.unknowns.get(one.unclear_marks?.index()));
         if let Some(unknown) = of_iptables {
-            self.unclear_marks = Some(self.builder.add_unknown(unknown.clone()));
-            return;
+            return Some(self.builder.add_unknown(unknown.clone()));
         }
         let rules = || rulesets.iter().flat_map(|one| &one.filter.chains).flat_map(|chain| &chain.rules);
         let setting = || {
@@ -36,14 +51,7 @@ impl Lowering<'_> {
                 Doubt::about(what, span).settled_by("this setting with 0")
             })
         });
-        if let Some(doubt) = doubt {
-            self.unclear_marks = Some(self.unknown(&doubt));
-            return;
-        }
-        let asked = rules().find(|rule| rule.matches.iter().any(|one| matches!(one.test, Test::Mark { .. })));
-        if let Some(rule) = asked {
-            self.note_own_marks(rule.span);
-        }
+        doubt.map(|doubt| self.unknown(&doubt))
     }
 
     /// Says what is taken for granted where something asks for marks.

@@ -14,7 +14,7 @@ use crate::input::dump::iptables::target::Effect;
 use crate::input::dump::iptables::{Backend, Bound, Ruleset, Spot};
 use crate::model::{Action, Chain, Filter, LedgerEntry, Marked, Rule, Stage, Translation, UnknownId};
 use crate::source::Span;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Lowers one table.
 pub(super) struct Lowering<'t> {
@@ -32,6 +32,7 @@ pub(super) struct Lowering<'t> {
     hooks: Vec<Bound<Stage>>,
     translating: Vec<Bound<Spot>>,
     rerouting: Vec<usize>,
+    only_marks: BTreeSet<usize>,
     havoc: Vec<Doubt>,
     doubts: Vec<Doubt>,
     ledger: Vec<LedgerEntry>,
@@ -52,6 +53,7 @@ pub(super) fn compile(table: &NftTable, whole: Whole, out: &mut Compiled) {
         hooks: Vec::new(),
         translating: Vec::new(),
         rerouting: Vec::new(),
+        only_marks: BTreeSet::new(),
         havoc: Vec::new(),
         doubts: Vec::new(),
         ledger: Vec::new(),
@@ -80,13 +82,9 @@ impl NftTable {
         })
     }
 
-    /// The first rule that sets a mark.
+    /// The first chain that sets a mark.
     pub(super) fn sets_marks(&self) -> Option<Span> {
-        let rules = self.chains.iter().flat_map(|chain| &chain.rules);
-        let sets = |verdict: &Verdict| {
-            matches!(verdict, Verdict::Mark(_) | Verdict::Unknown { effect: Effect::Marks, .. })
-        };
-        rules.filter(|rule| rule.steps.iter().any(|step| sets(&step.verdict))).map(|rule| rule.span).next()
+        self.chains.iter().find(|chain| chain.sets_marks()).map(|chain| chain.span)
     }
 
     /// The first rule that keeps packets from the tracker.
@@ -97,6 +95,16 @@ impl NftTable {
             Verdict::Unknown { id, effect: Effect::Untracks } => Some(*id),
             _ => None,
         })
+    }
+}
+
+impl ParsedChain {
+    /// Whether some rule sets a mark.
+    fn sets_marks(&self) -> bool {
+        let sets = |verdict: &Verdict| {
+            matches!(verdict, Verdict::Mark(_) | Verdict::Unknown { effect: Effect::Marks, .. })
+        };
+        self.rules.iter().flat_map(|rule| &rule.steps).any(|step| sets(&step.verdict))
     }
 }
 
@@ -127,8 +135,13 @@ impl Lowering<'_> {
         };
         // What can only accept decides nothing before routing and behind it.
         let is_central = matches!(base.hook.as_str(), "input" | "forward" | "output");
-        if self.acts[position] || is_central {
+        let marks =
+            self.table.chains.iter().zip(&reached).any(|(chain, reached)| *reached && chain.sets_marks());
+        if self.acts[position] || is_central || marks {
             let chain = self.chain_tree(position, &reached, view);
+            if !self.acts[position] && !is_central {
+                self.only_marks.insert(chain);
+            }
             self.hooks.extend(stages.iter().map(|at| Bound { at: *at, chain, rank }));
             if base.kind == "route" {
                 self.rerouting.push(chain);
@@ -378,7 +391,7 @@ impl Lowering<'_> {
     fn does_act(&self, chain: &ParsedChain) -> bool {
         let acts = |verdict: &Verdict| match verdict {
             Verdict::Drop | Verdict::Reject | Verdict::Translate(_) | Verdict::Unclear(_) => true,
-            Verdict::Mark(_) => true,
+            Verdict::Mark(_) => false,
             Verdict::Unknown { effect, .. } => *effect == Effect::Havoc,
             Verdict::Jump(to) | Verdict::Goto(to) => self.acts[*to],
             Verdict::Accept | Verdict::Return | Verdict::Continue | Verdict::Log(_) => false,
@@ -421,6 +434,7 @@ impl Lowering<'_> {
             untracks: self.table.untracks(),
             unclear_marks: None,
             rerouting: self.rerouting,
+            only_marks: self.only_marks,
             rules: BTreeMap::new(),
         });
     }
