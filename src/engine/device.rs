@@ -471,8 +471,7 @@ impl Run<'_, '_> {
             return;
         }
         let lists = &self.network.node(node).input;
-        let blind = lists.iter().any(|hook| self.network.filter(hook.filter).names_loopback());
-        let input = if blind { Accept::OPEN } else { view.stage(node, lists, None, None) };
+        let input = view.stage(node, lists, Some(InterfaceId::LOOPBACK), None);
         let accepted: Vec<Set> = states.iter().map(|state| input.state(*state)).collect();
         let accepted = view.space.union_all(&accepted);
         let home = view.space.intersect(home, accepted);
@@ -491,6 +490,6 @@ impl Run<'_, '_> {
             let borrowed = view.space.mirror(ends);
             answers = view.space.union(answers, borrowed);
         }
-        view.space.minus(answers, facts.to_own)
+        if self.reroutes_own(node) { answers } else { view.space.minus(answers, facts.to_own) }
     }
 }

@@ -15,22 +15,15 @@ type OwnWay = (InterfaceId, Option<std::net::IpAddr>, Set);
 
 /// Packets that a node sends itself.
 struct Own {
+    /// Where it routed them first; what lists of their own see as out-interface until they leave.
     entry: Meeting,
     look: Look,
     /// As it made them.
     came: Set,
+    /// What a list opens that saw them as it made them.
+    opens: Set,
     /// As they are routed.
     entered: Entered,
-}
-
-impl Own {
-    /// Those that go the way that they were routed first, and those that another destination sends another way.
-    fn by_route(&self, view: &mut View<'_>, packets: Set) -> (Set, Set) {
-        let (same, changed) = view.part(self.entered.routed, packets);
-        // What a translation makes the node's own never leaves it.
-        let own = view.compiled.nodes[self.entry.node.index()].to_own;
-        (same, view.space.minus(changed, own))
-    }
 }
 
 impl Run<'_, '_> {
@@ -41,9 +34,11 @@ impl Run<'_, '_> {
             return;
         }
         let facts = &view.compiled.nodes[node.index()];
-        let packets = view.space.intersect(packets, facts.from_own);
-        // What a node sends to itself never leaves it.
-        let packets = view.space.minus(packets, facts.to_own);
+        let mut packets = view.space.intersect(packets, facts.from_own);
+        if !self.reroutes_own(node) {
+            // What a node sends to itself never leaves it.
+            packets = view.space.minus(packets, facts.to_own);
+        }
         let packets = view.space.intersect(packets, self.within);
         if packets.is_empty() {
             return;
@@ -53,6 +48,11 @@ impl Run<'_, '_> {
         if !again && self.sends_unfiltered(node) {
             self.note_sent(view, node, packets);
         }
+    }
+
+    /// Whether a node may translate the destinations of its own packets, so that even what it sends to itself may leave.
+    pub(super) fn reroutes_own(&self, node: NodeId) -> bool {
+        !self.network.node(node).translating.output.is_empty()
     }
 
     /// Sends, in a run that follows few packets only, whatever of them a node might make of others: answers in any state,
@@ -86,21 +86,29 @@ impl Run<'_, '_> {
         let looks =
             if same && self.sends_unfiltered(node) { looks.get(..1).unwrap_or_default() } else { looks };
         let ways = self.own_ways(view, node);
-        for way in &ways {
-            let (sends, _, set) = *way;
+        let home = self.way_home(view, node);
+        for way in ways.iter().copied().chain(home) {
+            let (sends, _, set) = way;
             if self.is_cut(sends) {
                 continue;
             }
+            let early = view.stage(node, &self.network.node(node).early_output, None, Some(sends));
             for look in looks {
+                let accepted = look.accepts(view, &early);
                 let packets = view.space.intersect(look.packets, set);
+                let packets = view.space.intersect(packets, accepted);
                 if packets.is_empty() {
                     continue;
                 }
                 let entry = Meeting { node, spot: Spot::Output, incoming: None, outgoing: Some(sends) };
                 let entered = self.enter(view, *look, packets, entry);
-                let own = Own { entry, look: *look, came: packets, entered };
-                let (same, changed) = own.by_route(view, packets);
-                self.send_own(view, &own, same, *way, step);
+                // What is the node's own in the end never leaves it; the rest goes as it was routed first, unless another
+                // destination sends it another way.
+                let (same, changed) = view.part(entered.routed, packets);
+                let own = Own { entry, look: *look, came: packets, opens: early.opens, entered };
+                if sends != InterfaceId::LOOPBACK {
+                    self.send_own(view, &own, same, way, step);
+                }
                 for way in ways.iter().filter(|_| !changed.is_empty()) {
                     let there = view.space.intersect(changed, way.2);
                     self.send_own(view, &own, there, *way, step);
@@ -116,11 +124,15 @@ impl Run<'_, '_> {
         if packets.is_empty() || self.is_cut(sends) || !self.exists(self.network.segment(segment).existence) {
             return;
         }
-        let output = view.stage(node, &self.network.node(node).output, None, Some(sends));
+        let spec = self.network.node(node);
+        let output = view.stage(node, &spec.output, None, own.entry.outgoing);
+        let late = view.stage(node, &spec.late_output, None, Some(sends));
         let egress = view.stage(node, &self.network.interface(sends).egress, None, Some(sends));
         let packets = self.usable(view, sends, packets);
-        let accepted = look.accepts(view, &output);
-        let routed = view.space.intersect(packets, accepted);
+        let (first, then) = (look.accepts(view, &output), look.accepts(view, &late));
+        let routed = view.space.intersect(packets, first);
+        let routed = view.space.intersect(routed, then);
+        let routed_opens = view.space.union(output.opens, late.opens);
         let accepted = look.accepts(view, &egress);
         for leaving in self.leave(view, node, look, routed, (None, Some(sends))) {
             let packets = view.space.intersect(leaving.set, accepted);
@@ -130,11 +142,11 @@ impl Run<'_, '_> {
             let leaving = Leaving { set: packets, ..leaving };
             let change = self.note_change(view, own.entry, look, own.came, leaving);
             if self.notes_openings(look) {
+                let lists = [own.opens, routed_opens, egress.opens];
                 let opened = if view.compiled.translates(node) {
-                    let lists = [Set::EMPTY, output.opens, egress.opens];
                     self.open_bindings(view, node, &own.entered, routed, leaving, lists)
                 } else {
-                    let opening = view.space.union(output.opens, egress.opens);
+                    let opening = view.space.union_all(&lists);
                     view.space.intersect(packets, opening)
                 };
                 self.open(view, node, opened, (None, Some(sends)), change);
@@ -148,8 +160,18 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Where a node sends what is its own. Broadcast addresses of its prefixes stand in the first table of Linux, before any
-    /// rule.
+    /// The way of what a node sends to itself, if a translation may make something else of it.
+    fn way_home(&self, view: &mut View<'_>, node: NodeId) -> Option<OwnWay> {
+        if !self.reroutes_own(node) {
+            return None;
+        }
+        let to_own = view.compiled.nodes[node.index()].to_own;
+        let home = view.space.union(to_own, view.compiled.common.to_loopback);
+        Some((InterfaceId::LOOPBACK, None, home))
+    }
+
+    /// Where a node sends what is its own. Broadcast addresses of its prefixes, and the loopback while it runs, stand in the
+    /// first table of Linux, before any rule.
     pub(super) fn own_ways(&self, view: &mut View<'_>, node: NodeId) -> Vec<OwnWay> {
         let fib: std::sync::Arc<Fib> = view.fib(node, None);
         let facts = &view.compiled.nodes[node.index()];
@@ -157,9 +179,13 @@ impl Run<'_, '_> {
         for (hop, set) in &fib.sends {
             let set = match self.query.reading {
                 Reading::May => *set,
-                Reading::Must => view.space.minus(*set, facts.to_broadcast),
+                Reading::Must => view.space.minus(*set, facts.before_rules),
             };
             ways.push((hop.interface, hop.via, set));
+        }
+        if self.reroutes_own(node) {
+            let to_own = facts.to_own;
+            ways.iter_mut().for_each(|(_, _, set)| *set = view.space.minus(*set, to_own));
         }
         ways
     }

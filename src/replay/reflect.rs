@@ -58,13 +58,17 @@ impl Answer {
     pub fn is_heard_at_home(&self, view: &View<'_>, packet: &Packet) -> bool {
         let input = &view.network.node(self.node).input;
         let own = view.sends_as(self.node, packet.src) && view.sends_as(self.node, packet.dst);
-        // Of the loopback interface no rule can tell, and where one asks for it anything may come in.
-        let blind = input.iter().any(|hook| view.network.filter(hook.filter).names_loopback());
         let lets_in = |state: &State| {
-            let sight = Sight { packet, node: self.node, incoming: None, outgoing: None, state: *state };
+            let sight = Sight {
+                packet,
+                node: self.node,
+                incoming: Some(InterfaceId::LOOPBACK),
+                outgoing: None,
+                state: *state,
+            };
             all_may(view, input, &sight, Ruling::Accept)
         };
-        self.comes_home && own && (blind || self.states(view).iter().any(lets_in))
+        self.comes_home && own && self.states(view).iter().any(lets_in)
     }
 
     /// The states in which it comes home.

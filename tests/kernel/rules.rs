@@ -84,7 +84,11 @@ fn states(chance: &mut Chance) -> String {
 }
 
 fn interface(chance: &mut Chance, words: &Vocabulary) -> String {
-    if chance.percent(10) { "eth+".to_owned() } else { chance.pick(&words.interfaces) }
+    match chance.below(20) {
+        0 | 1 => "eth+".to_owned(),
+        2 => "lo".to_owned(),
+        _ => chance.pick(&words.interfaces),
+    }
 }
 
 fn flags(chance: &mut Chance) -> String {
@@ -310,6 +314,10 @@ impl Writer<'_> {
             if self.chance.percent(40) {
                 rules.push(format!("-A PREROUTING -d {address} -j DROP"));
             }
+        }
+        if self.chance.percent(30) {
+            let address = self.address();
+            rules.push(format!("-A OUTPUT -d {address} -j DROP"));
         }
         let chains = CHAINS.map(|name| format!("{name} ACCEPT")).to_vec();
         TableText { name: "mangle".to_owned(), chains, rules }

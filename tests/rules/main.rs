@@ -7,6 +7,7 @@ mod choices;
 mod claims;
 mod names;
 mod neighbours;
+mod own;
 mod routing;
 mod spread;
 mod standing;
