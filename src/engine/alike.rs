@@ -371,7 +371,7 @@ impl<'c> Run<'_, 'c> {
     /// The members of a group send packets with their own addresses by their routes.
     fn send_from(&mut self, view: &mut View<'_>, group: &'c Group, packets: Set, step: Step) {
         let Some(speaker) = group.speaker() else { return };
-        for (_, via, set) in self.own_ways(view, self.network.interface(speaker).node) {
+        for (_, via, set) in self.own_ways(view, self.network.interface(speaker).node, 0) {
             let routed = view.space.intersect(packets, set);
             let routed = self.usable(view, speaker, routed);
             let routed = view.space.minus(routed, group.to_self);

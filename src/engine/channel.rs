@@ -7,7 +7,7 @@ use super::query::{Cut, FreeFlow, Limits, Places};
 use super::translate::{Meeting, Spot};
 use super::view::View;
 use crate::model::translation::End;
-use crate::model::{NodeId, Reading, SegmentId};
+use crate::model::{InterfaceId, NodeId, Reading, SegmentId};
 use crate::set::{Set, Side};
 
 /// Devices that may translate a packet one after the other. Whatever may still change then may go anywhere.
@@ -57,7 +57,7 @@ fn translated(view: &mut View<'_>, packets: Set) -> (Set, Set) {
             continue;
         }
         let interfaces = || network.node(node).interfaces.iter().map(|id| Some(*id));
-        for interface in interfaces() {
+        for interface in interfaces().chain([Some(InterfaceId::LOOPBACK)]) {
             let meetings = [
                 (Spot::Prerouting, End::Destination, interface, None),
                 (Spot::Output, End::Destination, None, interface),

@@ -253,6 +253,8 @@ impl<'n> Compiled<'n> {
     pub(super) fn calls(&self, id: NodeId) -> Vec<(Hook, Option<InterfaceId>, Option<InterfaceId>)> {
         let node = self.network.node(id);
         let interfaces = || node.interfaces.iter().map(|i| Some(*i));
+        let home = (!node.translating.output.is_empty()).then_some(Some(InterfaceId::LOOPBACK));
+        let sends = || interfaces().chain(home);
         let mut calls = Vec::new();
         for hook in &node.prerouting {
             calls.extend(self.distinct(*hook, interfaces()).map(|i| (*hook, i, None)));
@@ -260,8 +262,8 @@ impl<'n> Compiled<'n> {
         for hook in &node.input {
             calls.extend(self.distinct(*hook, interfaces()).map(|i| (*hook, i, None)));
         }
-        for hook in &node.output {
-            calls.extend(self.distinct(*hook, interfaces()).map(|o| (*hook, None, o)));
+        for hook in node.own_lists() {
+            calls.extend(self.distinct(*hook, sends()).map(|o| (*hook, None, o)));
         }
         for hook in &node.forward {
             for incoming in self.distinct(*hook, interfaces()) {

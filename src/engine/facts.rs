@@ -42,6 +42,8 @@ pub(super) struct NodeFacts {
     /// Packets to the broadcast addresses of its prefixes. It takes them on every interface, and passes them on only if it
     /// is told to (`bc_forwarding`).
     pub(super) to_broadcast: Set,
+    /// The same, and those to the loopback: what it sends there meets no route of the description.
+    pub(super) before_rules: Set,
     /// Whether it tracks connections.
     pub(super) tracks: bool,
     /// Whether it translates addresses, and so has tables that anything hangs on.
@@ -87,6 +89,8 @@ pub(super) struct Common {
     pub(super) icmp_errors: Set,
     /// Packets to groups as an interface without a segment sees them.
     pub(super) multicast: Set,
+    /// Packets to the addresses of the loopback, which nodes route to themselves while it runs.
+    pub(super) to_loopback: Set,
     /// Packets from or to link-local addresses of IPv6.
     pub(super) link_local: Set,
     /// Packets of the protocols that have ports.
@@ -138,6 +142,7 @@ pub(super) fn common(space: &mut Space) -> Common {
         certainly_new: inject::certainly_new(space),
         sure_answers: inject::sure_answers(space),
         icmp_errors: inject::icmp_errors(space),
+        to_loopback: space.addresses(Side::Dst, &inject::loopback()),
         multicast: space.addresses(Side::Dst, &inject::multicast()),
         link_local: space.union(from, to),
         with_ports: super::rules::protocols_with_ports(space),
@@ -166,8 +171,11 @@ pub(super) fn node_facts(
         of_connections: facts().any(|f| f.asks_connection_marks) || changes.iter().any(uses),
         pairs: reachable(&changes).unwrap_or_else(|| vec![(0, 0)]),
     };
+    let broadcasting = broadcasting.collect();
+    let before_rules: Vec<AddressRange> = broadcasts.iter().copied().chain(inject::loopback()).collect();
     NodeFacts {
-        broadcasting: broadcasting.collect(),
+        before_rules: space.addresses(Side::Dst, &before_rules),
+        broadcasting,
         from_broadcast: space.addresses(Side::Src, &broadcasts),
         to_broadcast: space.addresses(Side::Dst, &broadcasts),
         from_own: space.addresses(Side::Src, &own),

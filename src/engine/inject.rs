@@ -173,6 +173,12 @@ pub(super) fn multicast() -> Vec<AddressRange> {
     ranges
 }
 
+/// The addresses of the loopback.
+pub(super) fn loopback() -> Vec<AddressRange> {
+    let prefixes = ["127.0.0.0/8", "::1/128"].iter().filter_map(|text| text.parse::<IpNet>().ok());
+    prefixes.map(AddressRange::prefix).collect()
+}
+
 /// The broadcast addresses of the prefixes of an interface.
 pub(super) fn broadcasts(network: &Network, interface: crate::model::InterfaceId) -> Vec<AddressRange> {
     let addresses = network.interface(interface).addresses.iter();

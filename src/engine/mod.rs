@@ -20,6 +20,7 @@ mod outside;
 mod pair;
 mod parallel;
 mod passage;
+mod pieces;
 mod query;
 mod reply;
 mod routes;

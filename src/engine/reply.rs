@@ -72,17 +72,12 @@ impl Run<'_, '_> {
             return;
         }
         let lists = &self.network.node(node).input;
-        let blind = lists.iter().any(|hook| self.network.filter(hook.filter).names_loopback());
         let mut accepted = Vec::new();
-        if blind {
-            accepted.push(Set::FULL);
-        } else {
-            // Those of its connections that came before may have left any mark.
-            let first: Vec<Marks> = view.compiled.nodes[node.index()].marks.all().collect();
-            for marks in first {
-                let pieces = view.stages(node, [lists], (None, None), marks);
-                accepted.extend(pieces.iter().flat_map(|(_, input)| states.iter().map(|s| input.state(*s))));
-            }
+        // Those of its connections that came before may have left any mark.
+        let first: Vec<Marks> = view.compiled.nodes[node.index()].marks.all().collect();
+        for marks in first {
+            let pieces = view.stages(node, [lists], (Some(InterfaceId::LOOPBACK), None), marks);
+            accepted.extend(pieces.iter().flat_map(|(_, input)| states.iter().map(|s| input.state(*s))));
         }
         let accepted = view.space.union_all(&accepted);
         let home = view.space.intersect(home, accepted);
@@ -101,6 +96,6 @@ impl Run<'_, '_> {
             let borrowed = view.space.mirror(ends);
             answers = view.space.union(answers, borrowed);
         }
-        view.space.minus(answers, facts.to_own)
+        if self.reroutes_own(node) { answers } else { view.space.minus(answers, facts.to_own) }
     }
 }

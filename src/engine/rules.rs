@@ -278,9 +278,11 @@ impl<'s, 'a> ListCompiler<'s, 'a> {
             Test::Unknown(_) => return (Set::EMPTY, Set::FULL),
             Test::Any(any) => return self.any(any, m.negated),
             Test::Mark { of, mask, values } => {
-                let answer = situation.marks.and_then(|marks| marks.answer(*of, *mask, values));
-                let Some((holds, not)) = answer else { return (Set::EMPTY, Set::FULL) };
-                if if m.negated { not } else { holds } { Set::FULL } else { Set::EMPTY }
+                let all = |yes: bool| if yes { Set::FULL } else { Set::EMPTY };
+                let any = (false, true);
+                let (certain, possible) =
+                    situation.marks.map_or(any, |marks| marks.answer(*of, *mask, values, m.negated));
+                return (all(certain), all(possible));
             }
             Test::State(states) => all_or_nothing(states.contains(&self.state)),
             Test::Fragment(parts) if situation.reassembles => {

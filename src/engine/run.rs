@@ -403,7 +403,7 @@ impl<'q, 'c> Run<'q, 'c> {
     /// Whether a node sends what is its own as it is, and nothing of it asks in which state.
     pub(super) fn sends_unfiltered(&self, node: NodeId) -> bool {
         let spec = self.network.node(node);
-        spec.output.is_empty()
+        spec.own_lists().next().is_none()
             && spec.translating.is_empty()
             && spec.interfaces.iter().all(|id| self.network.interface(*id).egress.is_empty())
     }

@@ -3,7 +3,8 @@
 
 use super::compiled::{Compiled, HookKey};
 use super::look::Connections;
-use super::marks::{Marks, Pieces};
+use super::marks::Marks;
+use super::pieces::Pieces;
 use super::query::{Cut, RuleRef};
 use super::routes::{Fib, compile_fib, fib_class};
 use super::rules::{Accept, Situation, compile_hook};

@@ -58,14 +58,6 @@ impl Filter {
 }
 
 impl Filter {
-    /// Whether some rule asks for the loopback interface by its name, which no description has.
-    pub fn names_loopback(&self) -> bool {
-        self.asks(&|test| match test {
-            Test::InName(pattern) | Test::OutName(pattern) => name_fits(pattern, "lo"),
-            _ => false,
-        })
-    }
-
     /// Whether some condition of a rule, or a part of one, is such a test.
     pub fn asks(&self, wanted: &dyn Fn(&Test) -> bool) -> bool {
         fn holds(one: &Match, wanted: &dyn Fn(&Test) -> bool) -> bool {
@@ -250,11 +242,19 @@ pub enum Stage {
     Input,
     /// Between two interfaces.
     Forward,
-    /// For what the device itself sends.
+    /// For what the device itself sends, as it made it.
+    EarlyOutput,
+    /// For what the device itself sends, once its destination is translated. The out-interface is still that of the first
+    /// routing.
     Output,
+    /// For what the device itself sends, by the interface by which it leaves.
+    LateOutput,
     /// Before sending, by the list of the interface.
     Egress,
 }
+
+/// What Linux calls the loopback.
+const LOOPBACK_NAME: &str = "lo";
 
 /// Whether the name of an interface fits a pattern of iptables: exact, or a prefix followed by `+`.
 pub fn name_fits(pattern: &str, name: &str) -> bool {
@@ -272,15 +272,18 @@ pub fn interface_test(
     incoming: Option<InterfaceId>,
     outgoing: Option<InterfaceId>,
 ) -> Option<bool> {
-    let zone =
-        |id: Option<InterfaceId>, zone: ZoneId| id.is_some_and(|id| network.interface(id).zone == Some(zone));
-    let name = |id: Option<InterfaceId>, pattern: &str| {
-        id.is_some_and(|id| name_fits(pattern, &network.interface(id).name))
+    let described = |id: Option<InterfaceId>| {
+        id.filter(|id| *id != InterfaceId::LOOPBACK).map(|id| network.interface(id))
+    };
+    let zone = |id: Option<InterfaceId>, zone: ZoneId| described(id).is_some_and(|i| i.zone == Some(zone));
+    let name = |id: Option<InterfaceId>, pattern: &str| match id {
+        Some(InterfaceId::LOOPBACK) => name_fits(pattern, LOOPBACK_NAME),
+        id => described(id).is_some_and(|interface| name_fits(pattern, &interface.name)),
     };
     match test {
         Test::InZone(z) => Some(zone(incoming, *z)),
         Test::OutZone(z) => Some(zone(outgoing, *z)),
-        Test::InVrf(vrf) => Some(incoming.is_some_and(|id| network.interface(id).vrf == Some(*vrf))),
+        Test::InVrf(vrf) => Some(described(incoming).is_some_and(|interface| interface.vrf == Some(*vrf))),
         Test::InName(pattern) => Some(name(incoming, pattern)),
         Test::OutName(pattern) => Some(name(outgoing, pattern)),
         Test::Any(matches) => {

@@ -43,3 +43,9 @@ ids! {
     /// A tunnel.
     TunnelId;
 }
+
+impl InterfaceId {
+    /// The loopback of whichever node is meant. It is in no list: what goes out there comes back in, and rules know it by
+    /// its name only.
+    pub const LOOPBACK: InterfaceId = InterfaceId(u32::MAX);
+}

@@ -123,7 +123,7 @@ impl Network {
     pub fn hooks(&self, id: NodeId) -> Vec<Hook> {
         let node = self.node(id);
         let mut hooks: Vec<Hook> = Vec::new();
-        hooks.extend(node.prerouting.iter().chain(&node.input).chain(&node.forward).chain(&node.output));
+        hooks.extend(node.prerouting.iter().chain(&node.input).chain(&node.forward).chain(node.own_lists()));
         hooks.extend(node.translating.all());
         for interface in &node.interfaces {
             let interface = self.interface(*interface);
@@ -144,7 +144,7 @@ impl Network {
 
     /// Whether the ICMP errors of a node itself count as related to what they are about for one of its lists.
     pub fn relates_own_errors(&self, id: NodeId) -> bool {
-        self.node(id).output.iter().any(|hook| self.filter(hook.filter).relates_own_errors)
+        self.node(id).own_lists().any(|hook| self.filter(hook.filter).relates_own_errors)
     }
 
     /// Whether a list of an interface may reject packets of a family as they come in.
@@ -324,8 +324,12 @@ pub struct Node {
     pub input: Vec<Hook>,
     /// Lists between two interfaces.
     pub forward: Vec<Hook>,
-    /// Lists for what the node itself sends.
+    /// Lists for what the node itself sends, as it made it, with the out-interface of the first routing.
+    pub early_output: Vec<Hook>,
+    /// Those behind the translation of its destination, with that out-interface still (`nf_hook_state`).
     pub output: Vec<Hook>,
+    /// Those behind the last routing.
+    pub late_output: Vec<Hook>,
     /// Those of them behind which a packet is routed again if they changed its mark (`ip_route_me_harder`): the table `mangle` of
     /// iptables, chains of the type `route` of nftables.
     pub rerouting: Vec<Hook>,
@@ -347,6 +351,11 @@ impl Node {
     /// Whether it forwards packets of a family.
     pub fn forwards(&self, family: Family) -> Fact {
         self.forwarding[family as usize]
+    }
+
+    /// Every list for what the node itself sends, in the order in which a packet meets them.
+    pub fn own_lists(&self) -> impl Iterator<Item = &Hook> {
+        self.early_output.iter().chain(&self.output).chain(&self.late_output)
     }
 }
 

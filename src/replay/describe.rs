@@ -118,7 +118,7 @@ fn stage_word(stage: Stage) -> &'static str {
         Stage::Prerouting => "prerouting",
         Stage::Input => "input",
         Stage::Forward => "forward",
-        Stage::Output => "output",
+        Stage::EarlyOutput | Stage::Output | Stage::LateOutput => "output",
         Stage::Egress => "egress",
     }
 }
@@ -235,8 +235,14 @@ fn tell_unfiltered(network: &Network, place: Place, stage: Stage, none_at_all: b
         Stage::Forward => "forwards everything",
         Stage::Input => "accepts everything",
         Stage::Output => "sends everything",
-        Stage::Ingress | Stage::Prerouting | Stage::Egress if none_at_all => return None,
-        Stage::Ingress | Stage::Prerouting | Stage::Egress => "lets everything pass",
+        Stage::Ingress | Stage::Prerouting | Stage::EarlyOutput | Stage::LateOutput | Stage::Egress
+            if none_at_all =>
+        {
+            return None;
+        }
+        Stage::Ingress | Stage::Prerouting | Stage::EarlyOutput | Stage::LateOutput | Stage::Egress => {
+            "lets everything pass"
+        }
     };
     let span = match place {
         Place::Node(id) => Some(network.node(id).span),

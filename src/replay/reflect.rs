@@ -61,17 +61,22 @@ impl Answer {
     pub fn is_heard_at_home(&self, view: &View<'_>, packet: &Packet) -> bool {
         let input = &view.network.node(self.node).input;
         let own = view.sends_as(self.node, packet.src) && view.sends_as(self.node, packet.dst);
-        // Of the loopback interface no rule can tell, and where one asks for it anything may come in.
-        let blind = input.iter().any(|hook| view.network.filter(hook.filter).names_loopback());
         let lets_in = |state: &State| {
             let node = self.node;
             let all = network_marks(view, node);
             all.into_iter().any(|marks| {
-                let sight = Sight { packet, node, incoming: None, outgoing: None, state: *state, marks };
+                let sight = Sight {
+                    packet,
+                    node,
+                    incoming: Some(InterfaceId::LOOPBACK),
+                    outgoing: None,
+                    state: *state,
+                    marks,
+                };
                 !may_pass(view, input, &sight).is_empty()
             })
         };
-        self.comes_home && own && (blind || self.states(view).iter().any(lets_in))
+        self.comes_home && own && self.states(view).iter().any(lets_in)
     }
 
     /// The states in which it comes home.

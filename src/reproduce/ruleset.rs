@@ -83,7 +83,9 @@ fn bases(network: &Network, id: NodeId) -> Vec<Base> {
     add(&node.prerouting, ("filter", "prerouting", -170), None);
     add(&node.input, ("filter", "input", 0), None);
     add(&node.forward, ("filter", "forward", 0), None);
+    add(&node.early_output, ("filter", "output", -170), None);
     add(&node.output, ("filter", "output", 0), None);
+    add(&node.late_output, ("filter", "postrouting", 50), None);
     for interface in &node.interfaces {
         let spec = network.interface(*interface);
         add(&spec.ingress, ("filter", "prerouting", -190), Some(("iifname", *interface)));

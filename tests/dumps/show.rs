@@ -201,7 +201,14 @@ pub(crate) fn node(network: &Network, node: &Node) -> String {
             writeln!(out, "  {} -> {action}{unknown}", route.prefix).unwrap();
         }
     }
-    for (stage, hooks) in [("input", &node.input), ("forward", &node.forward), ("output", &node.output)] {
+    let stages = [
+        ("input", &node.input),
+        ("forward", &node.forward),
+        ("early output", &node.early_output),
+        ("output", &node.output),
+        ("late output", &node.late_output),
+    ];
+    for (stage, hooks) in stages {
         for Hook { filter, chain, family } in hooks {
             let filter = network.filter(*filter);
             let family = family.map_or("both".to_owned(), |family| family.to_string());

@@ -47,7 +47,7 @@ struct Attack {
 }
 
 /// A router `r0` with as many hosts as are wanted, each on a line of its own: `h1` on line 0 with 10.1.0.2, and so on.
-fn star(hosts: usize) -> Spec {
+pub(super) fn star(hosts: usize) -> Spec {
     let mut spec = Spec::new(Backend::Nft, false);
     let router = spec.add(NodeSpec::router("r0"));
     for number in 1..=hosts {
@@ -180,6 +180,7 @@ fn a_table_without_a_route_goes_on_to_the_next() {
                 from: None,
                 to: None,
                 incoming,
+                mark: None,
                 table: Some(100),
             });
             router.route("192.0.2.0/24", RouteAction::Blackhole);

@@ -362,6 +362,10 @@ impl Bench {
         if let Some(incoming) = &rule.incoming {
             message.text(3, incoming);
         }
+        if let Some((mark, mask)) = rule.mark {
+            message.number(10, mark);
+            message.number(16, mask);
+        }
         if rule.table.is_some() {
             message.number(15, table);
         }

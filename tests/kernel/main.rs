@@ -14,6 +14,7 @@ mod mistakes;
 mod nat;
 mod netlink;
 mod nft;
+mod order;
 mod probes;
 mod random;
 mod rules;

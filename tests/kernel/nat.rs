@@ -27,6 +27,9 @@ impl Writer<'_> {
             rules.extend(self.hairpin());
         }
         if self.chance.percent(25) {
+            rules.push(self.own());
+        }
+        if self.chance.percent(25) {
             rules.extend(self.map());
         }
         let others = [
@@ -57,6 +60,18 @@ impl Writer<'_> {
             "-A PREROUTING -d {outside} -p {protocol} -m {protocol} --dport {} -j DNAT --to-destination {to}",
             port(self.chance)
         )
+    }
+
+    /// What the gateway itself sends to somebody, as often itself, goes to somebody else.
+    fn own(&mut self) -> String {
+        self.count("own packets translated");
+        let (asked, to) = (self.address(), self.address());
+        let out = match self.chance.below(4) {
+            0 => " -o lo".to_owned(),
+            1 => format!(" ! -o {}", self.chance.pick(&self.words.interfaces)),
+            _ => String::new(),
+        };
+        format!("-A OUTPUT -d {asked}{out} -j DNAT --to-destination {to}")
     }
 
     /// What leaves by a line is hidden behind it.

@@ -162,11 +162,12 @@ impl<'a> Asker<'a> {
         let own: Vec<IpAddr> =
             self.spec.addresses_of(near).into_iter().filter(|a| Family::of(*a) == family).collect();
         let mut src = if self.chance.percent(60) { self.chance.pick(&own) } else { self.address(family, 40) };
-        let dst = self.address(family, 65);
-        // What a node sends to itself never leaves it.
-        if self.chance.percent(8) && !self.spec.addresses_of(near).contains(&dst) {
+        let mut dst = self.address(family, 65);
+        if self.chance.percent(8) {
             from = From::Own(near);
             src = self.chance.pick(&own);
+            // What it sends to itself leaves it if it is translated.
+            dst = if self.chance.percent(30) { self.chance.pick(&own) } else { dst };
         }
         let mut packet = self.transport(src, dst);
         if self.chance.percent(10) && from != From::Own(near) {

@@ -201,7 +201,7 @@ impl Maker<'_> {
                 self.count("default route");
                 self.add_route(router, MAIN, everything(*family), RouteAction::Via(vec![any]));
             }
-            if self.chance.percent(35) {
+            if self.chance.percent(45) {
                 self.policy_routing(router, *family);
             }
         }
@@ -284,11 +284,20 @@ impl Maker<'_> {
             let (link, side) = self.chance.pick(&ends);
             self.spec.links[link].ends[side].interface.clone()
         });
+        let marked = self.chance.percent(50);
+        let mark = marked
+            .then(|| (self.chance.pick(&[0, 1, 1, 2, 3]), self.chance.pick(&[u32::MAX, u32::MAX, 1, 2, 3])));
+        if marked {
+            self.count("fwmark");
+        }
+        // What a mark alone asks for hangs on nothing else.
+        let (from, to, incoming) =
+            if marked && self.chance.percent(60) { (None, None, None) } else { (from, to, incoming) };
         let table = (!self.chance.percent(12)).then_some(table);
         self.count(if table.is_some() { "routing rule" } else { "unreachable rule" });
         let priority = 100 + self.spec.nodes[router].rules.len() as u32;
         let v6 = family == Family::V6;
-        self.spec.nodes[router].rules.push(RuleSpec { priority, v6, from, to, incoming, table });
+        self.spec.nodes[router].rules.push(RuleSpec { priority, v6, from, to, incoming, mark, table });
     }
 
     fn settings(&mut self, router: usize) {
@@ -309,7 +318,7 @@ impl Maker<'_> {
     fn filters(&mut self, router: usize) {
         let tracks = self.chance.percent(65);
         for family in families(&self.spec) {
-            let [filters, translates, early] = [75, 85, 25].map(|share| self.chance.percent(share));
+            let [filters, translates, early] = [75, 85, 45].map(|share| self.chance.percent(share));
             let translates = translates && self.gateways[router];
             let words = self.words(router, *family);
             let mut writer = Writer { chance: &mut self.chance, words, coverage: self.coverage, tracks };

@@ -84,7 +84,11 @@ fn states(chance: &mut Chance) -> String {
 }
 
 fn interface(chance: &mut Chance, words: &Vocabulary) -> String {
-    if chance.percent(10) { "eth+".to_owned() } else { chance.pick(&words.interfaces) }
+    match chance.below(20) {
+        0 | 1 => "eth+".to_owned(),
+        2 => "lo".to_owned(),
+        _ => chance.pick(&words.interfaces),
+    }
 }
 
 fn flags(chance: &mut Chance) -> String {
@@ -106,6 +110,31 @@ fn icmp_type(chance: &mut Chance, words: &Vocabulary) -> String {
     match words.family {
         Family::V4 => chance.pick(&["8", "0", "3", "3/3", "11", "any", "echo-request", "13"]).to_owned(),
         Family::V6 => chance.pick(&["128", "129", "1", "1/4", "3", "echo-request", "139"]).to_owned(),
+    }
+}
+
+/// A mark, or some bits of one: few, so that rules speak of the same.
+fn mark(chance: &mut Chance) -> String {
+    let value = chance.pick(&[0, 1, 1, 2, 3]);
+    if chance.percent(40) {
+        format!("{value:#x}/{:#x}", chance.pick(&[1, 2, 3, 0xff]))
+    } else {
+        format!("{value:#x}")
+    }
+}
+
+/// A target that sets a mark.
+fn marking(chance: &mut Chance, tracks: bool) -> String {
+    let bits = chance.pick(&[1, 2, 3]);
+    match chance.below(9) {
+        0 => format!("-j MARK --and-mark {bits:#x}"),
+        1 => format!("-j MARK --or-mark {bits:#x}"),
+        2 => format!("-j MARK --xor-mark {bits:#x}"),
+        3 => format!("-j MARK --set-xmark {bits:#x}/{:#x}", chance.pick(&[1, 2, 3, 0xff])),
+        4 if tracks => "-j CONNMARK --save-mark".to_owned(),
+        5 if tracks => "-j CONNMARK --restore-mark".to_owned(),
+        6 if tracks => format!("-j CONNMARK --set-mark {}", mark(chance)),
+        _ => format!("-j MARK --set-mark {}", mark(chance)),
     }
 }
 
@@ -205,6 +234,16 @@ const FEATURES: &[Feature] = &[
         needs: Needs::Nothing,
         write: |c, _| format!("-m state {}--state {}", not(c), states(c).replace("UNTRACKED", "NEW")),
     },
+    Feature {
+        name: "mark",
+        needs: Needs::Nothing,
+        write: |c, _| format!("-m mark {}--mark {}", not(c), mark(c)),
+    },
+    Feature {
+        name: "connmark",
+        needs: Needs::Nothing,
+        write: |c, _| format!("-m connmark {}--mark {}", not(c), mark(c)),
+    },
     // What the auditor does not understand: whether it matches is open.
     Feature {
         name: "ttl (open)",
@@ -300,7 +339,8 @@ impl Writer<'_> {
         const CHAINS: [&str; 5] = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
         let mut rules = Vec::new();
         for name in CHAINS {
-            for _ in 0..self.chance.below(2) {
+            let most = if matches!(name, "PREROUTING" | "OUTPUT") { 4 } else { 2 };
+            for _ in 0..self.chance.below(most) {
                 self.count("mangle");
                 rules.push(self.rule(name, Targets::Early));
             }
@@ -310,6 +350,10 @@ impl Writer<'_> {
             if self.chance.percent(40) {
                 rules.push(format!("-A PREROUTING -d {address} -j DROP"));
             }
+        }
+        if self.chance.percent(30) {
+            let address = self.address();
+            rules.push(format!("-A OUTPUT -d {address} -j DROP"));
         }
         let chains = CHAINS.map(|name| format!("{name} ACCEPT")).to_vec();
         TableText { name: "mangle".to_owned(), chains, rules }
@@ -334,7 +378,10 @@ impl Writer<'_> {
                 Needs::In | Needs::Out | Needs::V4 => &[],
             };
             if !self.tracks
-                && matches!(feature.name, "conntrack" | "established" | "state" | "translated (open)")
+                && matches!(
+                    feature.name,
+                    "conntrack" | "established" | "state" | "translated (open)" | "connmark"
+                )
             {
                 continue;
             }
@@ -363,6 +410,10 @@ impl Writer<'_> {
         }
         let target = match targets {
             Targets::Filter(first) => self.target(first, protocol == Some("tcp")),
+            Targets::Early if self.chance.percent(60) => {
+                self.count("sets a mark");
+                marking(self.chance, self.tracks)
+            }
             Targets::Early => self.chance.pick(&["-j DROP", "-j ACCEPT", "-j RETURN"]).to_owned(),
             Targets::Destination | Targets::Source | Targets::Delivered => {
                 self.translation(chain, targets, matches!(protocol, Some("tcp" | "udp")))

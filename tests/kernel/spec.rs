@@ -52,7 +52,7 @@ impl NodeSpec {
         let tables = self.tables.iter().flat_map(|tables| &tables.tables);
         tables
             .into_iter()
-            .any(|table| table.name == "nat" || table.rules.iter().any(|rule| rule.contains("state ")))
+            .any(|table| table.name == "nat" || table.rules.iter().any(|rule| asks_tracker(rule)))
     }
 
     pub(crate) fn host(name: &str) -> NodeSpec {
@@ -62,6 +62,11 @@ impl NodeSpec {
     pub(crate) fn route(&mut self, to: &str, action: RouteAction) {
         self.routes.push(RouteSpec { table: MAIN, to: to.parse().unwrap(), action });
     }
+}
+
+/// Whether a rule loads the tracker.
+fn asks_tracker(rule: &str) -> bool {
+    ["state ", "connmark ", "CONNMARK "].iter().any(|word| rule.contains(word))
 }
 
 /// The table that is looked up if no rule says otherwise.
@@ -93,6 +98,8 @@ pub(crate) struct RuleSpec {
     pub(crate) from: Option<IpNet>,
     pub(crate) to: Option<IpNet>,
     pub(crate) incoming: Option<String>,
+    /// The mark, and the bits of it that are looked at.
+    pub(crate) mark: Option<(u32, u32)>,
     /// The table, or none for "unreachable".
     pub(crate) table: Option<u32>,
 }
@@ -171,6 +178,14 @@ impl Spec {
     pub(crate) fn ends_of(&self, node: usize) -> Vec<(usize, usize)> {
         let sides = self.links.iter().enumerate().flat_map(|(number, _)| [(number, 0), (number, 1)]);
         sides.filter(|(number, side)| self.links[*number].ends[*side].node == node).collect()
+    }
+
+    /// Whether some rule has to do with marks of connections.
+    pub(crate) fn marks_connections(&self) -> bool {
+        let tables = self.nodes.iter().flat_map(|node| &node.tables).flat_map(|tables| &tables.tables);
+        tables
+            .flat_map(|table| &table.rules)
+            .any(|rule| rule.contains("connmark ") || rule.contains("CONNMARK "))
     }
 
     /// Whether some node translates addresses.

@@ -8,6 +8,7 @@ mod claims;
 mod marks;
 mod names;
 mod neighbours;
+mod own;
 mod routing;
 mod spread;
 mod standing;

@@ -172,8 +172,10 @@ fn cuts(case: &Case) -> Vec<Case> {
         if !old.forward.is_empty() {
             cut(&|c| c.network.nodes[node].forward.clear());
         }
-        if !old.output.is_empty() {
+        if old.own_lists().next().is_some() {
+            cut(&|c| c.network.nodes[node].early_output.clear());
             cut(&|c| c.network.nodes[node].output.clear());
+            cut(&|c| c.network.nodes[node].late_output.clear());
         }
         if !old.translating.is_empty() {
             cut(&|c| c.network.nodes[node].translating.prerouting.clear());

@@ -22,12 +22,16 @@ impl Maker {
         let node = self.net.network.node(id);
         let tracks = node.forward.iter().any(|hook| self.net.network.filter(hook.filter).tracks);
         let connections = tracks && self.chance.percent(CONNECTIONS_PERCENT);
-        let hooks: Vec<Hook> = node.input.iter().chain(&node.forward).chain(&node.output).copied().collect();
+        let hooks: Vec<Hook> =
+            node.input.iter().chain(&node.forward).chain(node.own_lists()).copied().collect();
         let early = self.marking_filter(tracks, connections);
         let hook = Hook { filter: early, chain: 0, family: None };
         self.net.node_mut(id).prerouting.push(hook);
-        if self.chance.percent(40) {
-            self.net.node_mut(id).output.insert(0, hook);
+        if self.chance.percent(50) {
+            let early = self.chance.percent(60);
+            let node = self.net.node_mut(id);
+            let list = if early { &mut node.early_output } else { &mut node.output };
+            list.insert(0, hook);
             if self.chance.percent(70) {
                 self.net.node_mut(id).rerouting.push(hook);
             }

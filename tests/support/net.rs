@@ -85,6 +85,8 @@ impl Net {
             input: Vec::new(),
             forward: Vec::new(),
             output: Vec::new(),
+            early_output: Vec::new(),
+            late_output: Vec::new(),
             rerouting: Vec::new(),
             source_routing: Fact::No,
             multicast_forwarding: Fact::No,
@@ -179,7 +181,9 @@ impl Net {
             Stage::Prerouting => node.prerouting.push(hook),
             Stage::Input => node.input.push(hook),
             Stage::Forward => node.forward.push(hook),
+            Stage::EarlyOutput => node.early_output.push(hook),
             Stage::Output => node.output.push(hook),
+            Stage::LateOutput => node.late_output.push(hook),
             Stage::Ingress | Stage::Egress => panic!("bind_interface binds these"),
         }
     }
@@ -191,7 +195,12 @@ impl Net {
         match stage {
             Stage::Ingress => interface.ingress.push(hook),
             Stage::Egress => interface.egress.push(hook),
-            Stage::Prerouting | Stage::Input | Stage::Forward | Stage::Output => {
+            Stage::Prerouting
+            | Stage::Input
+            | Stage::Forward
+            | Stage::EarlyOutput
+            | Stage::Output
+            | Stage::LateOutput => {
                 panic!("bind binds these")
             }
         }

@@ -333,7 +333,8 @@ impl Maker {
             let node = &mut self.net.network.nodes[index];
             node.input.extend(bound[0]);
             node.forward.extend(bound[1]);
-            node.output.extend(bound[2]);
+            let own = [&mut node.output, &mut node.early_output, &mut node.late_output];
+            own[self.chance.pick(&[0, 0, 0, 1, 2])].extend(bound[2]);
             for interface in node.interfaces.clone() {
                 if self.chance.percent(10) {
                     let ingress = hook(self);
@@ -421,8 +422,8 @@ impl Maker {
             23..=25 if tracks => self.state(),
             23 | 24 => Test::InZone(ZoneId::at(self.chance.below(2))),
             25 | 26 => Test::OutZone(ZoneId::at(self.chance.below(2))),
-            27 => Test::InName(self.chance.pick(&["eth0", "eth+", "eth1"]).to_owned()),
-            28 => Test::OutName(self.chance.pick(&["eth0", "e+", "eth1"]).to_owned()),
+            27 => Test::InName(self.chance.pick(&["eth0", "eth+", "eth1", "lo"]).to_owned()),
+            28 => Test::OutName(self.chance.pick(&["eth0", "e+", "eth1", "lo"]).to_owned()),
             29 => Test::InVrf(VrfId(0)),
             30 => self.chance.pick(&[Test::SourceIsOwn, Test::DestinationIsOwn]),
             31 | 32 if may_nest => Test::Any((0..2).map(|_| self.condition(tracks, false)).collect()),

@@ -51,7 +51,7 @@ impl Maker {
             let filter = self.filter(end);
             let family = self.chance.percent(15).then(|| self.chance.pick(&Family::ALL));
             let hook = Hook { filter, chain: 0, family };
-            let rarely = self.chance.percent(20);
+            let rarely = self.chance.percent(30);
             let opens = self.chance.percent(50);
             let translating = &mut self.case.network.nodes[node.index()].translating;
             translating.opens = opens;

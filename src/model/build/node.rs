@@ -116,7 +116,9 @@ fn make_node(work: &mut Work, spec: &mut NodeSpec) -> NodeId {
     node.sets = spec.dumped.sets;
     node.input = std::mem::take(&mut spec.input);
     node.forward = std::mem::take(&mut spec.forward);
+    node.early_output = std::mem::take(&mut spec.early_output);
     node.output = std::mem::take(&mut spec.output);
+    node.late_output = std::mem::take(&mut spec.late_output);
     id
 }
 

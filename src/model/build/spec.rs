@@ -104,6 +104,10 @@ pub struct NodeSpec {
     pub forward: Vec<Hook>,
     /// Lists for what it sends itself.
     pub output: Vec<Hook>,
+    /// Lists for the same before its destination is translated.
+    pub early_output: Vec<Hook>,
+    /// Lists for the same behind its last routing.
+    pub late_output: Vec<Hook>,
     /// Those of them behind which a packet is routed again if they changed its mark.
     pub rerouting: Vec<Hook>,
     /// What it makes of addresses and ports.
@@ -135,6 +139,8 @@ impl NodeSpec {
             input: Vec::new(),
             forward: Vec::new(),
             output: Vec::new(),
+            early_output: Vec::new(),
+            late_output: Vec::new(),
             rerouting: Vec::new(),
             translating: Translating::default(),
             dumped: DumpedFacts::default(),

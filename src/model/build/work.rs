@@ -107,6 +107,8 @@ impl Work {
             input: Vec::new(),
             forward: Vec::new(),
             output: Vec::new(),
+            early_output: Vec::new(),
+            late_output: Vec::new(),
             rerouting: Vec::new(),
             source_routing: Fact::No,
             multicast_forwarding: Fact::No,

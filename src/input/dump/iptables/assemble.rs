@@ -16,9 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// `nat` has rows of its own.
 const HOOKS: &[(&str, &str, &[Stage], Rank)] = &[
     ("raw", "PREROUTING", &[Stage::Prerouting], Rank(Turn::Early, -300)),
-    ("raw", "OUTPUT", &[Stage::Output], Rank(Turn::Own, -300)),
+    ("raw", "OUTPUT", &[Stage::EarlyOutput], Rank(Turn::Own, -300)),
     ("mangle", "PREROUTING", &[Stage::Prerouting], Rank(Turn::Early, -150)),
-    ("mangle", "OUTPUT", &[Stage::Output], Rank(Turn::Own, -150)),
+    ("mangle", "OUTPUT", &[Stage::EarlyOutput], Rank(Turn::Own, -150)),
     ("mangle", "INPUT", &[Stage::Input], Rank(Turn::Own, -150)),
     ("mangle", "FORWARD", &[Stage::Forward], Rank(Turn::Own, -150)),
     ("filter", "INPUT", &[Stage::Input], Rank(Turn::Own, 0)),
@@ -27,7 +27,7 @@ const HOOKS: &[(&str, &str, &[Stage], Rank)] = &[
     ("security", "INPUT", &[Stage::Input], Rank(Turn::Own, 50)),
     ("security", "FORWARD", &[Stage::Forward], Rank(Turn::Own, 50)),
     ("security", "OUTPUT", &[Stage::Output], Rank(Turn::Own, 50)),
-    ("mangle", "POSTROUTING", &[Stage::Forward, Stage::Output], Rank(Turn::Late, -150)),
+    ("mangle", "POSTROUTING", &[Stage::Forward, Stage::LateOutput], Rank(Turn::Late, -150)),
 ];
 
 /// Which chain of `nat` translates where.

@@ -262,7 +262,7 @@ fn chains_before_and_behind_routing_bind_what_passes_them() {
         [
             (Stage::Prerouting, "mangle/PREROUTING"),
             (Stage::Forward, "mangle/POSTROUTING"),
-            (Stage::Output, "mangle/POSTROUTING"),
+            (Stage::LateOutput, "mangle/POSTROUTING"),
         ]
     );
     // Before routing there is no out-interface: the first rule never fits, the second does without it.

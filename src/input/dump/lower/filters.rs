@@ -154,7 +154,9 @@ impl Lowering<'_> {
         bindings.opens |= !ruleset.translating.is_empty();
         let marks = whole.marks_matter && whole.unclear_marks.is_none();
         let binding = ruleset.hooks.iter().filter(|one| marks || !ruleset.only_marks.contains(&one.chain));
-        let routing = |one: &&Bound<Stage>| one.at == Stage::Output && ruleset.rerouting.contains(&one.chain);
+        let routing = |one: &&Bound<Stage>| {
+            matches!(one.at, Stage::EarlyOutput | Stage::Output) && ruleset.rerouting.contains(&one.chain)
+        };
         bindings.rerouting.extend(binding.clone().filter(routing).map(|one| hook(one.chain)));
         bindings.filters.extend(binding.map(|one| (one.rank, one.at, hook(one.chain))));
         bindings

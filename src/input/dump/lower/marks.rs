@@ -11,8 +11,8 @@ use crate::source::Span;
 use std::collections::BTreeSet;
 
 impl Lowering<'_> {
-    /// Looks for what makes the marks of the device not understood. Whether anything asks for one is returned: if not, it does not
-    /// matter who sets them.
+    /// Looks for what makes the marks of the device not understood. Whether anything asks for one is returned: if not, it does
+    /// not matter who sets them.
     pub(super) fn marks(&mut self, rulesets: &[&Ruleset], nft: &Compiled) -> bool {
         let is_mark = |test: &Test| matches!(test, Test::Mark { .. });
         let asking = rulesets.iter().map(|one| &one.filter).find(|filter| filter.asks(&is_mark));

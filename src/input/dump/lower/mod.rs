@@ -116,7 +116,9 @@ fn bind(node: &mut NodeSpec, stage: Stage, hook: Hook) {
         Stage::Prerouting => node.prerouting.push(hook),
         Stage::Input => node.input.push(hook),
         Stage::Forward => node.forward.push(hook),
+        Stage::EarlyOutput => node.early_output.push(hook),
         Stage::Output => node.output.push(hook),
+        Stage::LateOutput => node.late_output.push(hook),
         // iptables has no list of an interface.
         Stage::Ingress | Stage::Egress => {}
     }

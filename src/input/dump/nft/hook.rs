@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | prerouting, before -100 | before translation and routing |
 //! | prerouting, behind -100 | in front of local delivery and of forwarding: there the destination is translated |
+//! | output, before -100 | before the translation of what the device sends itself |
 //! | input, forward, output | the place of that name |
 //! | postrouting | behind forwarding and output |
 //!
@@ -74,22 +75,19 @@ pub(super) fn place(base: &Base, device_translates: bool) -> (Place, View) {
         "prerouting" => (&[Stage::Prerouting], Spot::Prerouting, Turn::Early),
         "input" => (&[Stage::Input], Spot::Input, Turn::Own),
         "forward" => (&[Stage::Forward], Spot::Postrouting, Turn::Own),
+        "output" if priority < DESTINATIONS => (&[Stage::EarlyOutput], Spot::Output, Turn::Own),
         "output" => (&[Stage::Output], Spot::Output, Turn::Own),
-        "postrouting" => (&[Stage::Forward, Stage::Output], Spot::Postrouting, Turn::Late),
+        "postrouting" => (&[Stage::Forward, Stage::LateOutput], Spot::Postrouting, Turn::Late),
         _ => return (Place::Nowhere, view),
     };
     let rank = Rank(turn, priority);
     match base.kind.as_str() {
         "nat" if base.hook != "forward" => (Place::Translates(spot, Rank(Turn::Own, priority)), view),
         "filter" | "route" => {
-            // The model translates the destinations of the node's own packets before its output filters, and what comes
-            // in behind the others; sources behind all filters.
-            view.destination = !device_translates
-                || match base.hook.as_str() {
-                    "prerouting" => priority != DESTINATIONS,
-                    "output" => priority > DESTINATIONS,
-                    _ => true,
-                };
+            // At the very place of the translation nobody knows which comes first. Sources are translated behind all
+            // filters.
+            let translates_here = matches!(base.hook.as_str(), "prerouting" | "output");
+            view.destination = !device_translates || !translates_here || priority != DESTINATIONS;
             view.source = !device_translates
                 || match base.hook.as_str() {
                     "input" | "postrouting" => priority < SOURCES,

@@ -24,8 +24,9 @@ fn hooks_and_priorities_are_stages_and_ranks() {
     assert_eq!(at("input", 7), [(Stage::Input, Rank(Turn::Own, 7))]);
     assert_eq!(at("forward", -7), [(Stage::Forward, Rank(Turn::Own, -7))]);
     assert_eq!(at("output", 0), [(Stage::Output, Rank(Turn::Own, 0))]);
+    assert_eq!(at("output", -150), [(Stage::EarlyOutput, Rank(Turn::Own, -150))]);
     let late = Rank(Turn::Late, -150);
-    assert_eq!(at("postrouting", -150), [(Stage::Forward, late), (Stage::Output, late)]);
+    assert_eq!(at("postrouting", -150), [(Stage::Forward, late), (Stage::LateOutput, late)]);
     assert!(Rank::FIRST < Rank(Turn::Early, -500) && Rank(Turn::Early, 300) < Rank(Turn::Own, -300));
 }
 
