@@ -133,6 +133,8 @@ impl Run<'_, '_> {
             None if first.0 != InterfaceId::LOOPBACK => self.send_own(view, &own, same, first, step),
             None => {}
         }
+        // An error about a connection may become one to the node itself.
+        let changed = view.space.minus(changed, view.compiled.nodes[node.index()].to_own);
         if changed.is_empty() {
             return;
         }
