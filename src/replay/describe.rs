@@ -129,6 +129,10 @@ pub fn tell_decision(network: &Network, place: Place, decision: &Decision) -> Op
         Decision::Injected => plain("send", "sends it past its own filters"),
         Decision::Judged { stage, judgement, state: _ } => tell_judgement(network, *stage, judgement),
         Decision::Unfiltered { stage, none_at_all } => tell_unfiltered(network, place, *stage, *none_at_all)?,
+        Decision::Marked { mark, by } => {
+            let (subject, span) = decider(network, *by);
+            Told { span: Some(span), ..plain("mark", format!("{subject} marks it {mark:#x}")) }
+        }
         Decision::Translated { judgement, end } => tell_translation(network, judgement, *end),
         Decision::Untranslated(why) => {
             let span = why.first().and_then(|id| network.unknown(*id).span);

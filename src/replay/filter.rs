@@ -7,7 +7,7 @@ use super::marks::Marks;
 use super::test::{Truth, rule_matches};
 use super::view::View;
 use crate::header::Packet;
-use crate::model::{Action, FilterId, Hook, InterfaceId, NodeId, Rule, State, UnknownId};
+use crate::model::{Action, FilterId, Hook, InterfaceId, Marked, NodeId, Rule, State, UnknownId};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -88,6 +88,8 @@ pub struct Judgement {
     pub passed_over: usize,
     /// Its marks when it leaves the chain.
     pub marks: Marks,
+    /// What has set the mark of the packet last, if something has.
+    pub marked_by: Option<Decider>,
 }
 
 /// Everything a chain may decide. For each ruling, opening or not, and for each pair of marks, only the most certain outcome is
@@ -132,6 +134,8 @@ struct Path {
     passed_over: usize,
     /// Its marks there.
     marks: Marks,
+    /// What has set the mark of the packet last.
+    marked_by: Option<Decider>,
 }
 
 impl Path {
@@ -140,11 +144,12 @@ impl Path {
             uncertain: self.uncertain.iter().chain(uncertain).copied().collect(),
             passed_over: self.passed_over + passed_over,
             marks: self.marks,
+            marked_by: self.marked_by,
         }
     }
 
-    fn with(self, marks: Marks) -> Path {
-        Path { marks, ..self }
+    fn with(self, marks: Marks, by: Option<Decider>) -> Path {
+        Path { marks, marked_by: by.or(self.marked_by), ..self }
     }
 }
 
@@ -225,20 +230,20 @@ pub fn judge(view: &View<'_>, hook: Hook, sight: &Sight<'_>) -> Judged {
 }
 
 fn outcome(ruling: Ruling, by: Decider, opens: bool, path: &Path) -> Judgement {
-    let Path { uncertain, passed_over, marks } = path.clone();
-    Judgement { ruling, by, opens, uncertain, passed_over, marks }
+    let Path { uncertain, passed_over, marks, marked_by } = path.clone();
+    Judgement { ruling, by, opens, uncertain, passed_over, marks, marked_by }
 }
 
 /// Adds what a called chain does to what is known, and returns how it is left.
 fn absorb(flow: &mut Flow, called: &Flow, path: &Path) -> Paths {
     for one in &called.judged.outcomes {
-        let whole = path.then(&one.uncertain, one.passed_over).with(one.marks);
+        let whole = path.then(&one.uncertain, one.passed_over).with(one.marks, one.marked_by);
         flow.record(outcome(one.ruling, one.by, one.opens, &whole));
     }
     flow.judged.stuck.extend(&called.judged.stuck);
     let mut paths = Paths::default();
     for left in called.returns.0.values() {
-        paths.add(path.then(&left.uncertain, left.passed_over).with(left.marks));
+        paths.add(path.then(&left.uncertain, left.passed_over).with(left.marks, left.marked_by));
     }
     paths
 }
@@ -365,7 +370,8 @@ impl Run<'_> {
             Action::Return => Next { returns: Paths::one(path.clone()), ..Next::default() },
             Action::Continue => Next { goes_on: Paths::one(path.clone()), ..Next::default() },
             Action::Mark(change) => {
-                let marked = path.marks.set(change).map(|marks| path.clone().with(marks));
+                let by = (change.of == Marked::Packet).then_some(by);
+                let marked = path.marks.set(change).map(|marks| path.clone().with(marks, by));
                 Next { goes_on: marked.map(Paths::one).unwrap_or_default(), ..Next::default() }
             }
             Action::Unknown(id) => self.not_understood(flow, path, by, &[id], opens),

@@ -75,6 +75,10 @@ fn pass_one(
         let mut next = progress.clone();
         next.marks = judgement.marks;
         next.opening |= opening;
+        let by = judgement.marked_by.filter(|_| next.marks.packet != progress.marks.packet);
+        if let Some(by) = by {
+            next.note(Decision::Marked { mark: next.marks.packet, by });
+        }
         next.note(Decision::Judged { stage, judgement, state: sight.state });
         // Where the same lists let it pass in several ways, one for each pair of marks is enough.
         let doubts = |one: &Progress| one.decisions.iter().map(|d| d.uncertain().len()).sum::<usize>();

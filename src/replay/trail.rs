@@ -1,6 +1,6 @@
 //! What a walk leaves behind: hops, decisions, ends. Plain data; [`super::describe`] puts it into words.
 
-use super::filter::Judgement;
+use super::filter::{Decider, Judgement};
 use super::put::Reason;
 use super::route::{Found, SourceCheck};
 use super::state::Hit;
@@ -30,6 +30,13 @@ pub enum Decision {
         judgement: Judgement,
         /// The state that the packet had.
         state: State,
+    },
+    /// A rule of the list that judged it next gave it a mark.
+    Marked {
+        /// The mark that it left the list with.
+        mark: u32,
+        /// What set it last.
+        by: Decider,
     },
     /// No list binds its family at this stage; it passes.
     Unfiltered {
@@ -103,6 +110,7 @@ impl Decision {
             Decision::GroupRouted(id) | Decision::SourceRouted(id) => id.iter().copied().collect(),
             Decision::Injected
             | Decision::Unfiltered { .. }
+            | Decision::Marked { .. }
             | Decision::Connection(_)
             | Decision::Local
             | Decision::Put { .. }

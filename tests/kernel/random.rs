@@ -32,7 +32,8 @@ pub(crate) fn network(seed: u64, coverage: &mut Coverage) -> Spec {
     }
     let translates = chance.percent(65);
     let gateways = (0..routers).map(|_| translates && chance.percent(65)).collect();
-    let mut maker = Maker { spec, chance, coverage, routers, gateways };
+    let marks_connections = (0..routers).map(|_| chance.percent(20)).collect();
+    let mut maker = Maker { spec, chance, coverage, routers, gateways, marks_connections };
     maker.hosts();
     for router in 0..routers {
         maker.routes(router);
@@ -71,6 +72,8 @@ struct Maker<'a> {
     routers: usize,
     /// Which routers translate.
     gateways: Vec<bool>,
+    /// Which routers mark connections.
+    marks_connections: Vec<bool>,
 }
 
 /// Addresses that are on no line and that the others route to a router.
@@ -350,6 +353,14 @@ impl Maker<'_> {
         let ends = self.spec.ends_of(router).into_iter();
         let interfaces =
             ends.map(|(link, side)| self.spec.links[link].ends[side].interface.clone()).collect();
-        Vocabulary { family, prefixes: all, interfaces, addresses, pool: pool(router, family) }
+        let marks_connections = self.marks_connections[router];
+        Vocabulary {
+            family,
+            prefixes: all,
+            interfaces,
+            addresses,
+            pool: pool(router, family),
+            marks_connections,
+        }
     }
 }

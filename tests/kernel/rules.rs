@@ -16,6 +16,8 @@ pub(crate) struct Vocabulary {
     /// What may be behind translations: addresses of anybody, and a prefix of the node that is on no line.
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) pool: IpNet,
+    /// Whether rules speak of marks of connections.
+    pub(crate) marks_connections: bool,
 }
 
 pub(crate) const PORTS: &[u16] = &[22, 53, 80, 443, 1024, 8080, 40000, 65535];
@@ -377,12 +379,9 @@ impl Writer<'_> {
                 Needs::V4 if self.words.family == Family::V6 => continue,
                 Needs::In | Needs::Out | Needs::V4 => &[],
             };
-            if !self.tracks
-                && matches!(
-                    feature.name,
-                    "conntrack" | "established" | "state" | "translated (open)" | "connmark"
-                )
-            {
+            let of_states = ["conntrack", "established", "state", "translated (open)", "connmark"];
+            let silent = feature.name == "connmark" && !self.words.marks_connections;
+            if silent || (!self.tracks && of_states.contains(&feature.name)) {
                 continue;
             }
             let is_protocol = feature.name == "protocol";
@@ -412,7 +411,7 @@ impl Writer<'_> {
             Targets::Filter(first) => self.target(first, protocol == Some("tcp")),
             Targets::Early if self.chance.percent(60) => {
                 self.count("sets a mark");
-                marking(self.chance, self.tracks)
+                marking(self.chance, self.tracks && self.words.marks_connections)
             }
             Targets::Early => self.chance.pick(&["-j DROP", "-j ACCEPT", "-j RETURN"]).to_owned(),
             Targets::Destination | Targets::Source | Targets::Delivered => {
