@@ -95,6 +95,30 @@ fn a_mark_behind_routing_is_too_late_for_it_and_in_time_for_filters() {
     assert_eq!(of("or", &one, &high), "holds");
 }
 
+/// `ip_route_me_harder`: only what `mangle` marks is routed again, and there has to be a way without the mark.
+#[test]
+fn own_packets_are_routed_again_by_their_marks() {
+    let reached = |test: &str, routes: &str, tables: &str| {
+        let isolated = r#"isolated: { from: "FROM", to: "zone:out" }"#;
+        let asked = r#"reachable: { from: "node:r", to: "node:t", packets: tcp/443 }"#;
+        let text = with(AWAY, &[(isolated, asked), ("NFT", "none")]);
+        let lookup = asks(r#""fwmark":"0x1""#);
+        let files =
+            [("topology.yaml", &*text), ("r.txt", tables), ("routes.json", routes), ("rules.json", &*lookup)];
+        judge(&format!("marks-own-{test}"), &files).verdicts()
+    };
+    let lost = r#"{"type":"blackhole","dst":"default","flags":[]}"#;
+    let found = ROUTES.replace(lost, r#"{"dst":"default","gateway":"10.1.0.10","dev":"l","flags":[]}"#);
+    let own = MARKED.replace("PREROUTING", "OUTPUT");
+    assert_eq!(reached("mangle", &found, &tables(&own, "")), "inside=holds");
+    assert_eq!(reached("filter", &found, &tables("", &own)), "inside=violated");
+    assert_eq!(reached("nowhere", ROUTES, &tables(&own, "")), "inside=violated");
+    // Filters still see the out-interface of the first way.
+    let first = |interface: &str| format!("-A OUTPUT -p tcp -o {interface} -j DROP");
+    assert_eq!(reached("first", &found, &tables(&own, &first("l"))), "inside=violated");
+    assert_eq!(reached("last", &found, &tables(&own, &first("x"))), "inside=holds");
+}
+
 #[test]
 fn no_mark_is_known_where_one_is_set_in_a_way_that_is_not_understood() {
     let one = asks(r#""fwmark":"0x1""#);
