@@ -261,7 +261,7 @@ const FEATURES: &[Feature] = &[
         write: |_, _| "-m limit --limit 5/sec".to_owned(),
     },
     Feature {
-        name: "translated (open)",
+        name: "translated",
         needs: Needs::Nothing,
         write: |c, _| format!("-m conntrack {}--ctstate {}", not(c), c.pick(&["DNAT", "SNAT", "SNAT,DNAT"])),
     },
@@ -378,10 +378,7 @@ impl Writer<'_> {
                 Needs::In | Needs::Out | Needs::V4 => &[],
             };
             if !self.tracks
-                && matches!(
-                    feature.name,
-                    "conntrack" | "established" | "state" | "translated (open)" | "connmark"
-                )
+                && matches!(feature.name, "conntrack" | "established" | "state" | "translated" | "connmark")
             {
                 continue;
             }
