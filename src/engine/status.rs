@@ -38,8 +38,8 @@ impl Status {
         both.into_iter().flat_map(move |source| both.map(|destination| Status::Known { source, destination }))
     }
 
-    /// The packets for which a test for an end, or its negation, certainly holds, and for which it may. Of a packet without a connection
-    /// iptables says that it is not translated, and nftables nothing.
+    /// The packets for which a test for an end, or its negation, certainly holds, and for which it may. Of a packet
+    /// without a connection iptables says that it is not translated, and nftables nothing.
     pub(super) fn answer(self, end: End, negated: bool) -> (Set, Set) {
         let known = match (self, end) {
             (Status::Known { source, .. }, End::Source) => source,
