@@ -159,6 +159,20 @@ impl Run<'_, '_> {
         }
         let node = self.network.interface(receiver).node;
         let entered = self.enter(view, look, came, entry(node, receiver, marks));
+        for (marks, came, entered) in self.by_status(view, node, (look, marks), (came, entered)) {
+            self.take_entered(view, (receiver, look, marks), (came, opens, entered), (batches, causes));
+        }
+    }
+
+    /// Takes in packets as they are routed.
+    fn take_entered(
+        &mut self,
+        view: &mut View<'_>,
+        (receiver, look, marks): (InterfaceId, Look, Marks),
+        (came, opens, entered): (Set, Set, Entered),
+        (batches, causes): (&mut Vec<Batch>, &mut Causes),
+    ) {
+        let node = self.network.interface(receiver).node;
         let unroutable = self.unroutable(view, (receiver, marks), entered.routed);
         causes.in_passing(look, unroutable);
         causes.as_own(look, unroutable);

@@ -25,6 +25,8 @@ pub(super) struct FilterFacts {
     mark_changes: BTreeSet<MarkChange>,
     /// Whether a rule asks for the mark of a connection.
     asks_connection_marks: bool,
+    /// Whether a rule asks whether the connection is translated.
+    asks_status: bool,
 }
 
 /// What is worth knowing of a node.
@@ -102,6 +104,7 @@ pub(super) fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
     let mut uses_own = false;
     let mut uses_state = false;
     let mut asks_connection_marks = false;
+    let mut asks_status = false;
     each_test(filter, &mut |test| match test {
         Test::InZone(_) | Test::OutZone(_) | Test::InVrf(_) | Test::InName(_) | Test::OutName(_)
             if !interface_tests.contains(test) =>
@@ -111,6 +114,7 @@ pub(super) fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
         Test::SourceIsOwn | Test::DestinationIsOwn => uses_own = true,
         Test::State(_) => uses_state = true,
         Test::Mark { of: Marked::Connection, .. } => asks_connection_marks = true,
+        Test::Translated(_) => asks_status = true,
         _ => {}
     });
     let actions = filter.chains.iter().flat_map(|chain| &chain.rules).map(|rule| rule.action);
@@ -125,6 +129,7 @@ pub(super) fn filter_facts(filter: &crate::model::Filter) -> FilterFacts {
         marks: mark_uses(filter),
         mark_changes: mark_changes.collect(),
         asks_connection_marks,
+        asks_status,
     }
 }
 
@@ -169,6 +174,7 @@ pub(super) fn node_facts(
     let uses = |change: &MarkChange| change.is_of_connections();
     let marks = MarkFacts {
         of_connections: facts().any(|f| f.asks_connection_marks) || changes.iter().any(uses),
+        of_translation: facts().any(|f| f.asks_status),
         pairs: reachable(&changes).unwrap_or_else(|| vec![(0, 0)]),
     };
     let broadcasting = broadcasting.collect();

@@ -7,6 +7,7 @@
 use super::look::{Look, LookKind};
 use super::passage::Course;
 use super::run::Run;
+use super::status::Status;
 use super::view::View;
 use crate::model::{Action, Filter, InterfaceId, MarkChange, Marked, NodeId, Reading, State, Test};
 
@@ -15,6 +16,8 @@ use crate::model::{Action, Filter, InterfaceId, MarkChange, Marked, NodeId, Read
 pub(super) struct Marks {
     pub(super) packet: u32,
     pub(super) connection: ConnectionMark,
+    /// What is known of the translation of the connection.
+    pub(super) status: Status,
 }
 
 /// The mark of the connection of a packet.
@@ -32,7 +35,8 @@ pub(super) enum ConnectionMark {
 
 impl Marks {
     /// With what everything begins where no connection has got any mark.
-    pub(super) const NONE: Marks = Marks { packet: 0, connection: ConnectionMark::Known(0) };
+    pub(super) const NONE: Marks =
+        Marks { packet: 0, connection: ConnectionMark::Known(0), status: Status::PLAIN };
 
     /// What a rule makes of them; `None` if that is not known.
     pub(super) fn changed(self, change: MarkChange) -> Option<Marks> {
@@ -77,16 +81,20 @@ pub(super) struct MarkFacts {
     pub(super) pairs: Vec<(u32, u32)>,
     /// Whether something asks for marks of connections, or uses them.
     pub(super) of_connections: bool,
+    /// Whether something asks whether connections are translated.
+    pub(super) of_translation: bool,
 }
 
 impl MarkFacts {
     /// Every pair with which a packet may come to a list, the zeroes first.
     pub(super) fn all(&self) -> impl Iterator<Item = Marks> + '_ {
-        let known = |(packet, connection): &(u32, u32)| Marks {
-            packet: *packet,
-            connection: ConnectionMark::Known(*connection),
+        let statuses: Vec<Status> =
+            if self.of_translation { Status::all().collect() } else { vec![Status::PLAIN] };
+        let known = move |(packet, connection): &(u32, u32)| {
+            let (packet, connection) = (*packet, ConnectionMark::Known(*connection));
+            statuses.clone().into_iter().map(move |status| Marks { packet, connection, status })
         };
-        self.pairs.iter().map(known)
+        self.pairs.iter().flat_map(known)
     }
 
     /// Every mark of a packet.
@@ -140,7 +148,7 @@ pub(super) fn mark_uses(filter: &Filter) -> Vec<MarkUse> {
 fn asks_mark(test: &Test) -> bool {
     match test {
         Test::Any(any) => any.iter().any(|one| asks_mark(&one.test)),
-        test => matches!(test, Test::Mark { .. }),
+        test => matches!(test, Test::Mark { .. } | Test::Translated(_)),
     }
 }
 
@@ -148,14 +156,15 @@ impl Run<'_, '_> {
     /// The marks with which packets of a look come to a node, or are made there.
     pub(super) fn first_marks(
         &self,
-        view: &View<'_>,
+        view: &mut View<'_>,
         node: NodeId,
         receiver: Option<InterfaceId>,
         look: Look,
     ) -> Vec<Marks> {
+        let statuses = self.first_statuses(view, node, look);
         let facts = &view.compiled.nodes[node.index()].marks;
         if facts.pairs.len() == 1 && !facts.of_connections {
-            return vec![Marks::NONE];
+            return statuses.into_iter().map(|status| Marks { status, ..Marks::NONE }).collect();
         }
         let connections = if facts.of_connections {
             self.first_connection_marks(facts, look)
@@ -166,8 +175,14 @@ impl Run<'_, '_> {
         let segment = receiver.and_then(|id| self.network.interface(id).segment);
         let wrapped = segment.is_some_and(|id| self.network.segment(id).tunnel.is_some());
         let packets = if wrapped && self.query.reading == Reading::May { facts.packets() } else { vec![0] };
-        let with = |packet: u32| connections.iter().map(move |mark| Marks { packet, connection: *mark });
-        packets.into_iter().flat_map(with).collect()
+        let mut all = Vec::new();
+        for packet in packets {
+            for connection in &connections {
+                let with = |status: &Status| Marks { packet, connection: *connection, status: *status };
+                all.extend(statuses.iter().map(with));
+            }
+        }
+        all
     }
 
     fn first_connection_marks(&self, facts: &MarkFacts, look: Look) -> Vec<ConnectionMark> {

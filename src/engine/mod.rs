@@ -28,6 +28,7 @@ mod rules;
 mod run;
 mod solve;
 mod sources;
+mod status;
 mod structure;
 mod translate;
 mod view;

@@ -124,27 +124,43 @@ impl Run<'_, '_> {
         let OwnPiece { marks, rerouted, accept, .. } = early;
         let entry = Meeting { node, spot: Spot::Output, incoming: None, outgoing: Some(first.0), marks };
         let entered = self.enter(view, look, came, entry);
+        for (marks, came, entered) in self.by_status(view, node, (look, marks), (came, entered)) {
+            let own = Own { entry: Meeting { marks, ..entry }, look, came, opens: accept.opens, entered };
+            self.route_own(view, &own, rerouted, first, ways, step);
+        }
+    }
+
+    /// Routes packets of a node itself whose destinations are translated by now.
+    fn route_own(
+        &mut self,
+        view: &mut View<'_>,
+        own: &Own,
+        rerouted: Option<u32>,
+        first: OwnWay,
+        ways: &[OwnWay],
+        step: Step,
+    ) {
         // What is the node's own in the end never leaves it; the rest goes as it was routed first, unless another mark or
         // another destination sends it another way.
-        let (same, changed) = view.part(entered.routed, came);
-        let own = Own { entry, look, came, opens: accept.opens, entered };
+        let (same, changed) = view.part(own.entered.routed, own.came);
         match rerouted {
-            Some(mark) => self.send_rerouted(view, &own, same, mark, step),
-            None if first.0 != InterfaceId::LOOPBACK => self.send_own(view, &own, same, first, step),
+            Some(mark) => self.send_rerouted(view, own, same, mark, step),
+            None if first.0 != InterfaceId::LOOPBACK => self.send_own(view, own, same, first, step),
             None => {}
         }
         // An error about a connection may become one to the node itself.
-        let changed = view.space.minus(changed, view.compiled.nodes[node.index()].to_own);
+        let changed = view.space.minus(changed, view.compiled.nodes[own.entry.node.index()].to_own);
         if changed.is_empty() {
             return;
         }
-        if marks.packet == 0 {
+        let mark = own.entry.marks.packet;
+        if mark == 0 {
             for way in ways {
                 let there = view.space.intersect(changed, way.2);
-                self.send_own(view, &own, there, *way, step);
+                self.send_own(view, own, there, *way, step);
             }
         } else {
-            self.send_rerouted(view, &own, changed, marks.packet, step);
+            self.send_rerouted(view, own, changed, mark, step);
         }
     }
 

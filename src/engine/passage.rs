@@ -70,6 +70,12 @@ pub(super) struct Sessions {
 pub(super) type Growing = (Key, Forms);
 
 impl Sessions {
+    /// What translates the destinations and the sources of a session, each with the packets that it translated.
+    pub(super) fn translations(&self, index: usize) -> [(Option<Applied>, Set); 2] {
+        let Session { key: Key { rules: [destination, source], .. }, forth, .. } = self.list[index];
+        [(destination, forth.came), (source, forth.routed)]
+    }
+
     fn ends(&self) -> [Set; 2] {
         self.ends.unwrap_or([Set::EMPTY; 2])
     }

@@ -284,6 +284,10 @@ impl<'s, 'a> ListCompiler<'s, 'a> {
                     situation.marks.map_or(any, |marks| marks.answer(*of, *mask, values, m.negated));
                 return (all(certain), all(possible));
             }
+            Test::Translated(end) => {
+                let marks = situation.marks;
+                return marks.map_or((Set::EMPTY, Set::FULL), |marks| marks.status.answer(*end, m.negated));
+            }
             Test::State(states) => all_or_nothing(states.contains(&self.state)),
             Test::Fragment(parts) if situation.reassembles => {
                 all_or_nothing(parts.contains(&Fragment::Whole))
@@ -345,6 +349,7 @@ impl<'s, 'a> ListCompiler<'s, 'a> {
             }
             // Answered by the caller.
             Test::State(_)
+            | Test::Translated(_)
             | Test::InZone(_)
             | Test::OutZone(_)
             | Test::InVrf(_)

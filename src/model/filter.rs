@@ -7,7 +7,7 @@ use super::id::{FilterId, InterfaceId, UnknownId, VrfId, ZoneId};
 use super::mark::{MarkChange, Marked};
 use super::network::Network;
 use super::service::Service;
-use super::translation::Translation;
+use super::translation::{End, Translation};
 use crate::header::{AddressRange, Family, Fragment};
 use crate::source::Span;
 
@@ -166,6 +166,9 @@ pub enum Test {
         /// The values that they may have, ends included.
         values: Vec<(u32, u32)>,
     },
+    /// The device has translated this end of its connection by now (`IPS_SRC_NAT`, `IPS_DST_NAT`). Of a first packet that is
+    /// never the source: sources are translated behind every list.
+    Translated(End),
     /// Any of these matches: a set that mixes zones and addresses. As a pair (SEMANTICS.md section 4.2) it is
     /// the union of theirs, bound by bound. All of several is several matches of one rule, or the negation
     /// of any of the negations.
@@ -314,6 +317,7 @@ pub fn interface_test(
         | Test::SourceIsOwn
         | Test::DestinationIsOwn
         | Test::Mark { .. }
+        | Test::Translated(_)
         | Test::Unknown(_) => None,
     }
 }

@@ -1,7 +1,7 @@
 //! The network itself: nodes, interfaces, segments, and what is not known about them.
 
 use super::assumption::Assumption;
-use super::filter::{Filter, Hook};
+use super::filter::{Filter, Hook, Test};
 use super::id::{
     FilterId, InterfaceId, NodeId, SegmentId, SiteId, TunnelId, UnknownId, VlanId, VrfId, ZoneId,
 };
@@ -135,6 +135,12 @@ impl Network {
     /// Whether any node translates addresses, so that a packet may arrive as another than was sent.
     pub fn translates(&self) -> bool {
         self.nodes.iter().any(|node| !node.translating.is_empty())
+    }
+
+    /// Whether some rule of a node asks whether a connection is translated.
+    pub fn asks_translated(&self, id: NodeId) -> bool {
+        let asks = |test: &Test| matches!(test, Test::Translated(_));
+        self.hooks(id).iter().any(|hook| self.filter(hook.filter).asks(&asks))
     }
 
     /// Whether some list of a node may reject.

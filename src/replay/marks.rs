@@ -1,5 +1,6 @@
 //! The marks of one packet and of its connection, within one device.
 
+use super::status::{self, Status};
 use super::translate::Course;
 use super::view::View;
 use crate::model::{InterfaceId, MarkChange, Marked, NodeId, State};
@@ -12,6 +13,8 @@ pub struct Marks {
     pub packet: u32,
     /// That of its connection.
     pub connection: ConnectionMark,
+    /// What is known of the translation of its connection.
+    pub status: Status,
 }
 
 /// The mark of a packet's connection.
@@ -27,7 +30,7 @@ pub enum ConnectionMark {
 
 impl Default for Marks {
     fn default() -> Marks {
-        Marks { packet: 0, connection: ConnectionMark::Is(0) }
+        Marks { packet: 0, connection: ConnectionMark::Is(0), status: status::NEITHER }
     }
 }
 
@@ -91,6 +94,12 @@ pub(super) fn first(
     } else {
         vec![ConnectionMark::Open]
     };
-    let with = |packet: u32| connections.iter().map(move |mark| Marks { packet, connection: *mark });
-    packets.into_iter().flat_map(with).collect()
+    let mut all = Vec::new();
+    for status in status::first(view, node, state, course) {
+        for packet in &packets {
+            let with = |mark: &ConnectionMark| Marks { packet: *packet, connection: *mark, status };
+            all.extend(connections.iter().map(with));
+        }
+    }
+    all
 }

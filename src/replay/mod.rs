@@ -20,6 +20,7 @@ pub mod put;
 pub mod reflect;
 pub mod route;
 pub mod state;
+pub mod status;
 pub mod step;
 mod test;
 pub mod trace;

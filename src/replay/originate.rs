@@ -95,6 +95,7 @@ fn translated(
     let spot = Spot { hooks, end: Translated::Destination, lender: None, peers };
     for (form, progress) in forms(view, &spot, seen, course, progress, ways) {
         let moved = form != *seen.packet;
+        let progress = progress.translated(through.course, seen.packet, &form);
         let seen = Sight { packet: &form, ..*seen };
         let mut hops = vec![(first, progress.clone())];
         if moved {

@@ -3,6 +3,7 @@
 use super::filter::{Ruling, Sight, judge};
 use super::marks::Marks;
 use super::trail::{Decision, End};
+use super::translate::Course;
 use super::view::View;
 use super::way::{Exit, Opens, Way};
 use crate::header::Packet;
@@ -26,6 +27,12 @@ impl Progress {
             packet: *packet,
             opens: Opens::NOTHING,
         }
+    }
+
+    /// The same behind the translation of a destination.
+    pub(super) fn translated(mut self, course: Course, before: &Packet, now: &Packet) -> Progress {
+        self.marks.status = self.marks.status.routed(course, before, now);
+        self
     }
 
     pub(super) fn note(&mut self, decision: Decision) {

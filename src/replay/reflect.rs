@@ -6,6 +6,7 @@ use super::marks::{self, ConnectionMark, Marks};
 use super::pass::Progress;
 use super::route::{Asked, Outcome, check_source, lookup};
 use super::state::{Tables, states};
+use super::status::{self, Status};
 use super::step::{is_martian, which_way};
 use super::translate::{Course, Spot, forms, peers};
 use super::view::View;
@@ -158,7 +159,8 @@ fn causes_under(
         let sight = Sight { packet, node, incoming: Some(incoming), outgoing: None, state, marks };
         let progress = Progress { marks, ..Progress::default() };
         for (form, _) in forms(view, &spot, &sight, course, progress, &mut Vec::new()) {
-            let found = causes_of(view, &Sight { packet: &form, ..sight }, incoming);
+            let marks = Marks { status: marks.status.routed(course, packet, &form), ..marks };
+            let found = causes_of(view, &Sight { packet: &form, marks, ..sight }, incoming);
             causes.extend(found.into_iter().map(|(cause, comes_home)| (cause, comes_home, form.dst)));
         }
     }
@@ -220,8 +222,16 @@ fn may_pass(view: &View<'_>, hooks: &[Hook], sight: &Sight<'_>) -> BTreeSet<Mark
 
 /// Every pair of marks that a packet of a node and its connection may have.
 fn network_marks(view: &View<'_>, node: NodeId) -> Vec<Marks> {
-    let pairs = view.network.marks(node).into_iter();
-    pairs.map(|(packet, connection)| Marks { packet, connection: ConnectionMark::Is(connection) }).collect()
+    let pairs = view.network.marks(node);
+    let with = |status: Status| {
+        let mark = |(packet, connection): &(u32, u32)| Marks {
+            packet: *packet,
+            connection: ConnectionMark::Is(*connection),
+            status,
+        };
+        pairs.iter().map(mark).collect::<Vec<_>>()
+    };
+    status::every(view, node).into_iter().flat_map(with).collect()
 }
 
 fn has_no_route(view: &View<'_>, sight: &Sight<'_>, incoming: InterfaceId) -> bool {

@@ -141,6 +141,7 @@ fn ways_marked(
             continue;
         }
         let translated = Through { course, peers };
+        let progress = progress.translated(course, sight.packet, &packet);
         routed(view, &Sight { packet: &packet, ..sight }, translated, progress, ways);
     }
 }

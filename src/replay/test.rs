@@ -123,6 +123,12 @@ fn ask(view: &View<'_>, test: &Test, sight: &Sight<'_>) -> Answer {
                 Answer { plain: Truth::Maybe(Vec::new()), negated: Truth::Maybe(Vec::new()) }
             }
         },
+        Test::Translated(end) => match sight.marks.status.says(*end) {
+            Some(Some(is_translated)) => Answer::of(is_translated),
+            Some(None) => Answer { plain: Truth::Maybe(Vec::new()), negated: Truth::Maybe(Vec::new()) },
+            // iptables says that what has no connection is not translated, and nftables says nothing.
+            None => Answer { plain: Truth::No, negated: Truth::Maybe(Vec::new()) },
+        },
         Test::Any(matches) => any_match(view, matches, sight),
         Test::Unknown(id) => Answer { plain: Truth::Maybe(vec![*id]), negated: Truth::Maybe(vec![*id]) },
     }

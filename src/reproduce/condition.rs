@@ -3,6 +3,7 @@
 use super::Obstacle;
 use crate::header::{AddressRange, Family, proto};
 use crate::model::filter::name_fits;
+use crate::model::translation::End;
 use crate::model::{Interface, InterfaceId, Marked, Match, Network, NodeId, Service, State, Test};
 
 /// Alternatives that one rule may come to.
@@ -94,6 +95,13 @@ impl Device<'_> {
             Test::State(states) => {
                 let words: Vec<String> = states.iter().map(|state| state_word(*state).to_owned()).collect();
                 vec![vec![within("ct state", &words, negated)]]
+            }
+            Test::Translated(end) => {
+                let bit = match end {
+                    End::Source => "snat",
+                    End::Destination => "dnat",
+                };
+                vec![vec![format!("ct status & {bit} {} 0", if negated { "==" } else { "!=" })]]
             }
             Test::InZone(zone) => self.interfaces("iifname", negated, |it| it.zone == Some(*zone)),
             Test::OutZone(zone) => self.interfaces("oifname", negated, |it| it.zone == Some(*zone)),

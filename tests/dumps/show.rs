@@ -101,6 +101,7 @@ fn test(one: &Match, unknowns: &[Unknown]) -> String {
         Test::InName(name) => format!("in {name}"),
         Test::OutName(name) => format!("out {name}"),
         Test::Mark { of, mask, values } => format!("{of:?} mark & {mask:#x} in {values:x?}"),
+        Test::Translated(end) => format!("{end:?} translated").to_lowercase(),
         Test::SourceIsOwn => "from own".to_owned(),
         Test::DestinationIsOwn => "to own".to_owned(),
         Test::Unknown(id) => format!("unknown ({})", unknowns[id.index()].what),

@@ -455,8 +455,9 @@ pub(crate) fn beside_engine(
             return Err(say("the engine excludes", &[(*spot, *packet)], probe, seen, walked));
         }
     }
-    // Of a packet of which it is not known whether it opens a connection, the engine knows less than it does for each case.
-    for (spot, packet) in walked.must.iter().flatten().filter(|_| !spec.marks_connections()) {
+    // Of a packet of which it is not known whether it opens a connection, the engine knows the marks only if they are the
+    // same in each case.
+    for (spot, packet) in walked.must.iter().flatten().filter(|_| !spec.marks_by_state()) {
         if !sets.contain(described, *spot, packet)[0] {
             return Err(say("the engine is not certain of", &[(*spot, *packet)], probe, seen, walked));
         }

@@ -258,6 +258,11 @@ const MISTAKES: &[(&str, Mistake)] = &[
         });
     }),
     ("that a translation changes ports", |network| translations(network).for_each(|one| one.ports = None)),
+    ("whether a connection is translated", |network| {
+        for one in matches(network) {
+            one.negated ^= matches!(one.test, Test::Translated(_));
+        }
+    }),
     ("whose address is borrowed", lend_the_first),
     ("that mangle comes before nat", |network| {
         for node in &mut network.nodes {

@@ -263,7 +263,7 @@ const FEATURES: &[Feature] = &[
         write: |_, _| "-m limit --limit 5/sec".to_owned(),
     },
     Feature {
-        name: "translated (open)",
+        name: "translated",
         needs: Needs::Nothing,
         write: |c, _| format!("-m conntrack {}--ctstate {}", not(c), c.pick(&["DNAT", "SNAT", "SNAT,DNAT"])),
     },
@@ -379,7 +379,7 @@ impl Writer<'_> {
                 Needs::V4 if self.words.family == Family::V6 => continue,
                 Needs::In | Needs::Out | Needs::V4 => &[],
             };
-            let of_states = ["conntrack", "established", "state", "translated (open)", "connmark"];
+            let of_states = ["conntrack", "established", "state", "translated", "connmark"];
             let silent = feature.name == "connmark" && !self.words.marks_connections;
             if silent || (!self.tracks && of_states.contains(&feature.name)) {
                 continue;

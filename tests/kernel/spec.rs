@@ -180,12 +180,13 @@ impl Spec {
         sides.filter(|(number, side)| self.links[*number].ends[*side].node == node).collect()
     }
 
-    /// Whether some rule has to do with marks of connections.
-    pub(crate) fn marks_connections(&self) -> bool {
-        let tables = self.nodes.iter().flat_map(|node| &node.tables).flat_map(|tables| &tables.tables);
-        tables
-            .flat_map(|table| &table.rules)
-            .any(|rule| rule.contains("connmark ") || rule.contains("CONNMARK "))
+    /// Whether what some node makes of a mark may hang on the state of a connection.
+    pub(crate) fn marks_by_state(&self) -> bool {
+        let sets = |node: &NodeSpec| {
+            let rules = node.tables.iter().flat_map(|tables| &tables.tables).flat_map(|table| &table.rules);
+            rules.into_iter().any(|rule| rule.contains("MARK "))
+        };
+        self.nodes.iter().any(|node| node.tracks() && sets(node))
     }
 
     /// Whether some node translates addresses.

@@ -75,6 +75,20 @@ fn what_has_no_connection_passes_untranslated() {
 }
 
 #[test]
+fn a_list_knows_what_has_been_translated() {
+    let tables = |test: &str, asks: &str| {
+        by_tables(
+            test,
+            &TABLES.replace("-m conntrack --ctstate NEW,ESTABLISHED", &format!("-p tcp -m conntrack {asks}")),
+        )
+    };
+    assert_eq!(tables("status-dnat", "--ctstate DNAT"), "decoyed=holds caught=violated");
+    assert_eq!(tables("status-not", "! --ctstate DNAT"), "decoyed=undetermined caught=undetermined");
+    // Where something translates, connections that would look the same behind it get other source ports.
+    assert_eq!(tables("status-snat", "--ctstate SNAT"), "decoyed=holds caught=undetermined");
+}
+
+#[test]
 fn what_is_kept_from_the_tracker_is_not_translated() {
     // Of UDP every packet opens a connection or is of one, unless it is kept from the tracker.
     let udp = TABLES.replace("-m conntrack --ctstate NEW,ESTABLISHED", "-p udp");

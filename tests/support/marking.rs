@@ -62,16 +62,14 @@ impl Maker {
     }
 
     fn marking_filter(&mut self, tracks: bool, connections: bool) -> FilterId {
-        let mut called: Vec<Rule> =
-            (0..self.chance.below(3)).map(|_| self.marking(tracks, connections)).collect();
+        let mut called: Vec<Rule> = (0..self.chance.below(3)).map(|_| self.marking(connections)).collect();
         if self.chance.percent(30) {
             called.push(rule("back", Vec::new(), Action::Return));
         }
-        let mut rules: Vec<Rule> =
-            (0..1 + self.chance.below(3)).map(|_| self.marking(tracks, connections)).collect();
+        let mut rules: Vec<Rule> = (0..1 + self.chance.below(3)).map(|_| self.marking(connections)).collect();
         if self.chance.percent(40) {
             let action = self.chance.pick(&[Action::Jump(1), Action::Jump(1), Action::Goto(1)]);
-            let matches = vec![self.condition(tracks, true)];
+            let matches = vec![self.condition(false, true)];
             let at = self.chance.below(rules.len() + 1);
             rules.insert(at, Rule { matches, ..rule("call", Vec::new(), action) });
         }
@@ -79,10 +77,11 @@ impl Maker {
         self.net.filter(tracks, vec![chain(policy, rules), chain(None, called)])
     }
 
-    fn marking(&mut self, tracks: bool, connections: bool) -> Rule {
+    fn marking(&mut self, connections: bool) -> Rule {
         let mut matches = Vec::new();
         for _ in 0..self.chance.pick(&[0, 1, 1, 2]) {
-            matches.push(self.condition(tracks, true));
+            // Where marks hang on states, the engine is certain of less than the interpreter.
+            matches.push(self.condition(false, true));
         }
         if self.chance.percent(25) {
             matches.push(self.mark_match(connections));
@@ -125,9 +124,9 @@ impl Maker {
                     self.net.network.filters[filter.index()].chains[chain].rules[position].matches.push(one);
                 }
             }
-            if self.chance.percent(20) {
-                let tracks = self.net.network.filter(filter).tracks;
-                let one = self.marking(tracks, connections);
+            let tracks = self.net.network.filter(filter).tracks;
+            if !tracks && self.chance.percent(20) {
+                let one = self.marking(connections);
                 self.net.network.filters[filter.index()].chains[chain].rules.insert(0, one);
             }
         }

@@ -55,6 +55,7 @@ fn asks_for_way_out(test: &Test) -> bool {
         | Test::SourceIsOwn
         | Test::DestinationIsOwn
         | Test::Mark { .. }
+        | Test::Translated(_)
         | Test::Unknown(_) => false,
     }
 }

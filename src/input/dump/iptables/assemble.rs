@@ -95,7 +95,7 @@ fn asks_state(table: &ParsedTable) -> Option<Span> {
         Holds::All(matches) => matches.as_slice(),
         Holds::Fragment { .. } | Holds::Never => &[],
     });
-    let is_state = |one: &Match| matches!(one.test, Test::State(_));
+    let is_state = |one: &Match| matches!(one.test, Test::State(_) | Test::Translated(_));
     let asks = |one: &Match| match &one.test {
         Test::Any(any) => any.iter().any(is_state),
         _ => is_state(one),
@@ -319,7 +319,6 @@ impl<'c, 's> Assembly<'c, 's> {
             rerouting,
             only_marks: self.only_marks,
             ledger: self.ledger,
-            translation_tests: std::mem::take(&mut self.context.translation_tests),
             rules: self.rules,
         }
     }

@@ -149,7 +149,6 @@ pub(super) const EXTENSIONS: &[Extension] = &[
     },
     Extension {
         tracks: true,
-        limits: "`--ctstate` SNAT and DNAT, where something translates",
         ..read(
             &["conntrack"],
             &[],

@@ -57,7 +57,7 @@ fn asks_inside(test: &Test) -> bool {
 /// Makes a test of the state, or the part of it that is one, not understood.
 fn forget_state(test: &mut Test, unknown: UnknownId) {
     match test {
-        Test::State(_) => *test = Test::Unknown(unknown),
+        Test::State(_) | Test::Translated(_) => *test = Test::Unknown(unknown),
         Test::Any(any) => any.iter_mut().for_each(|one| forget_state(&mut one.test, unknown)),
         _ => {}
     }
@@ -207,7 +207,7 @@ impl Lowering<'_, '_, '_> {
         let mut possible = true;
         list.retain_mut(|one| {
             let sight = match one.test {
-                Test::State(_) | Test::Any(_) => {
+                Test::State(_) | Test::Translated(_) | Test::Any(_) => {
                     if let Some(unknown) = self.place.stateless {
                         forget_state(&mut one.test, unknown);
                     }

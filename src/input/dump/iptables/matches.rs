@@ -10,8 +10,9 @@ use super::rule::{Opening, Outcome, RuleReader, error, plain};
 use super::set::{self, OpenSet};
 use super::values;
 use crate::header::{Family, proto, tcp_flags};
+use crate::model::translation::End;
 use crate::model::{Marked, Service, State, Test};
-use crate::source::{Span, Spanned};
+use crate::source::Spanned;
 
 /// Begins a match; whether it is understood.
 pub(super) fn module(reader: &mut RuleReader<'_, '_, '_>, name: Spanned<&str>, opening: Opening) -> bool {
@@ -182,7 +183,7 @@ fn state(reader: &mut RuleReader<'_, '_, '_>, mut opening: Opening) -> Outcome<(
     let span = opening.span;
     reader.context.tracks = true;
     let mut states = Vec::new();
-    let mut translated = false;
+    let mut translated = Vec::new();
     for word in text.value.split(',') {
         match word.to_ascii_uppercase().as_str() {
             "NEW" => states.push(State::New),
@@ -190,7 +191,8 @@ fn state(reader: &mut RuleReader<'_, '_, '_>, mut opening: Opening) -> Outcome<(
             "RELATED" => states.push(State::Related),
             "INVALID" => states.push(State::Invalid),
             "UNTRACKED" => states.push(State::Untracked),
-            "SNAT" | "DNAT" => translated = true,
+            "SNAT" => translated.push(End::Source),
+            "DNAT" => translated.push(End::Destination),
             _ => {
                 let condition = reader.context.not_understood(span);
                 reader.push(condition, span);
@@ -200,21 +202,10 @@ fn state(reader: &mut RuleReader<'_, '_, '_>, mut opening: Opening) -> Outcome<(
     }
     states.sort_unstable();
     states.dedup();
-    let condition = state_condition(reader, states, translated, opening.negated, span);
+    // Of these any is enough.
+    let own = (!states.is_empty()).then(|| plain(Test::State(states), span));
+    let foreign = translated.into_iter().map(|end| plain(Test::Translated(end), span));
+    let condition = Condition::any(own.into_iter().chain(foreign).collect(), opening.negated, span);
     reader.push(condition, span);
     Ok(())
-}
-
-/// The tracker's states, and whether the connection is translated. The latter is settled when it is known
-/// whether anything on the device translates: [`super::super::lower`].
-fn state_condition(
-    reader: &mut RuleReader<'_, '_, '_>,
-    states: Vec<State>,
-    translated: bool,
-    negated: bool,
-    span: Span,
-) -> Condition {
-    let own = (!states.is_empty()).then(|| plain(Test::State(states), span));
-    let foreign = translated.then(|| plain(reader.context.translation_test(span), span));
-    Condition::any(own.into_iter().chain(foreign).collect(), negated, span)
 }

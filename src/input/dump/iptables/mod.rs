@@ -76,9 +76,6 @@ pub struct Ruleset {
     pub(super) rerouting: Vec<usize>,
     /// The chains that do nothing but set marks, or nothing at all.
     pub(super) only_marks: BTreeSet<usize>,
-    /// The unknowns that ask whether a connection is translated (`--ctstate DNAT`). They never hold on a
-    /// device where nothing translates.
-    pub(super) translation_tests: Vec<UnknownId>,
     /// The unknowns that ask for a type of address that only the routes of the device tell, in order.
     pub(super) type_tests: BTreeMap<UnknownId, (TypeTest, Side, Family)>,
     /// The unknowns that ask for a set, and whether its elements have ports, in order.
@@ -201,7 +198,6 @@ struct Context<'s> {
     unknowns: Vec<Unknown>,
     set_tests: BTreeMap<UnknownId, (Asked, bool)>,
     set_changes: Vec<Spanned<String>>,
-    translation_tests: Vec<UnknownId>,
     type_tests: BTreeMap<UnknownId, (TypeTest, Side, Family)>,
     /// Whether some rule makes the device track connections.
     tracks: bool,
@@ -224,7 +220,6 @@ impl<'s> Context<'s> {
             unknowns: Vec::new(),
             set_tests: BTreeMap::new(),
             set_changes: Vec::new(),
-            translation_tests: Vec::new(),
             type_tests: BTreeMap::new(),
             tracks: false,
             reassembly: None,
@@ -270,16 +265,6 @@ impl<'s> Context<'s> {
         let settle = "`routes:` in `config`, with the dump of `ip -j route show table all`";
         let id = self.unknown(format!("which addresses `{text}` means"), span, settle.to_owned());
         self.type_tests.insert(id, (kind, side, self.family));
-        Test::Unknown(id)
-    }
-
-    /// A test that asks whether the connection is translated.
-    fn translation_test(&mut self, span: Span) -> Test {
-        let text = self.excerpt(span);
-        let settle = "rules without translation, and the dump of nftables (`nftables: none` if it is empty)";
-        let what = format!("whether a connection is translated, as `{text}` asks");
-        let id = self.unknown(what, span, settle.to_owned());
-        self.translation_tests.push(id);
         Test::Unknown(id)
     }
 }

@@ -105,9 +105,11 @@ impl Lowering<'_> {
         let untracks = self.untracks(&rulesets);
         let mut bindings = Bindings::default();
         for ruleset in &rulesets {
-            let translates = doubted || rulesets.iter().any(|one| share(one, ruleset) && one.may_translate());
+            let sharing = || rulesets.iter().filter(|one| share(one, ruleset));
+            let translates = doubted || sharing().any(|one| one.may_translate());
+            let is_doubtful = doubted || sharing().any(|one| !one.havoc.is_empty());
             let unclear_marks = self.unclear_marks;
-            let whole = Whole { translates, tracks, untracks, unclear_marks, marks_matter };
+            let whole = Whole { translates, is_doubtful, tracks, untracks, unclear_marks, marks_matter };
             self.ruleset(node, ruleset, whole, &mut bindings);
         }
         if let Some(span) = tie(&rulesets, &nft.rulesets) {
@@ -234,6 +236,8 @@ impl Bindings {
 struct Whole {
     /// Whether something may translate packets of the family.
     translates: bool,
+    /// Whether what that is may be more than is understood.
+    is_doubtful: bool,
     /// Whether something makes the kernel track connections.
     tracks: bool,
     /// What keeps packets from the tracker.
@@ -327,11 +331,11 @@ impl Renumber<'_> {
     /// Renumbers a match, and says whether the device as a whole settles it.
     fn settle(&mut self, one: &mut Match) -> Settled {
         match &mut one.test {
-            Test::Unknown(id)
-                if !self.whole.translates && self.ruleset.translation_tests.binary_search(id).is_ok() =>
-            {
-                // Nothing translates, so that the test never holds and its negation always does.
+            Test::Translated(_) if !self.whole.translates => {
                 return if one.negated { Settled::Always } else { Settled::Never };
+            }
+            Test::Translated(_) if self.whole.is_doubtful || self.whole.untracks.is_some() => {
+                one.test = Test::Unknown(self.status(one.span));
             }
             Test::Unknown(id) => {
                 let id = *id;
@@ -447,6 +451,12 @@ impl Renumber<'_> {
             span: Some(span),
             settle: "a rule that names no member of a VRF".to_owned(),
         })
+    }
+
+    fn status(&mut self, span: Span) -> UnknownId {
+        let what = "whether a connection is translated, as this rule asks".to_owned();
+        let settle = "a dump without rules that may do anything with packets, or keep them from the tracker";
+        self.builder.add_unknown(Unknown { what, span: Some(span), settle: settle.to_owned() })
     }
 
     fn own_address(&mut self, span: Span) -> UnknownId {

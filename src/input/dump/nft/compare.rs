@@ -11,6 +11,7 @@ use crate::diag::Diagnostic;
 use crate::input::dump::fields::Reading;
 use crate::input::dump::iptables::condition::{Condition, Holds};
 use crate::input::dump::json::Json;
+use crate::model::translation::End;
 use crate::model::{Match, Test};
 use crate::source::Span;
 
@@ -191,8 +192,11 @@ fn compared(
         }
         Field::Status => {
             let Some(value) = value::number(field, right)? else { return Ok(None) };
-            let negated = translated(mask, op, value);
-            return Ok(negated.map(|negated| Condition::test(scope.translation_test(span), negated, span)));
+            let asked = translated(mask, op, value);
+            return Ok(asked.map(|(ends, negated)| {
+                let test = |end| Match { test: Test::Translated(end), negated: false, span };
+                Condition::any(ends.into_iter().map(test).collect(), negated, span)
+            }));
         }
         _ => {}
     }
@@ -203,17 +207,20 @@ fn compared(
     Ok(Some(of_values(field, &Values::Numbers(held), (span, known), scope)))
 }
 
-/// Whether a question for the status of a connection asks whether it is translated (`false`), or not (`true`).
-fn translated(mask: Option<u128>, op: &str, value: u128) -> Option<bool> {
-    let either = |bits: u128| bits != 0 && bits & !(words::SNAT | words::DNAT) == 0;
-    match (mask, op) {
-        (None, "in") if either(value) => Some(false),
-        (None, "!") if either(value) => Some(true),
-        (Some(mask), "==") if either(mask) && value == 0 => Some(true),
-        (Some(mask), "!=") if either(mask) && value == 0 => Some(false),
-        (Some(mask), "==") if either(mask) && value == mask && mask.is_power_of_two() => Some(false),
-        _ => None,
-    }
+/// Which ends a question for the status of a connection asks about: whether any is translated (`false`), or none (`true`).
+fn translated(mask: Option<u128>, op: &str, value: u128) -> Option<(Vec<End>, bool)> {
+    let (bits, negated) = match (mask, op) {
+        (None, "in") => (value, false),
+        (None, "!") => (value, true),
+        (Some(mask), "==") if value == 0 => (mask, true),
+        (Some(mask), "!=") if value == 0 => (mask, false),
+        (Some(mask), "==") if value == mask && mask.is_power_of_two() => (mask, false),
+        _ => return None,
+    };
+    let ends = [(words::SNAT, End::Source), (words::DNAT, End::Destination)];
+    let known = bits != 0 && bits & !(words::SNAT | words::DNAT) == 0;
+    known
+        .then(|| (ends.into_iter().filter(|(bit, _)| bits & bit != 0).map(|(_, end)| end).collect(), negated))
 }
 
 /// The condition that a packet is a later fragment, or none, if that is what is asked.

@@ -381,8 +381,8 @@ const EXPRESSIONS: &[Sample] = &[
     (
         "ct status",
         Place::Ip,
-        r#"{"match":{"op":"==","left":{"ct":{"key":"status"}},"right":"dnat"}}"#,
-        "never where nothing translates; open where something does",
+        r#"{"match":{"op":"in","left":{"ct":{"key":"status"}},"right":"dnat"}}"#,
+        "`snat` and `dnat`; the other bits are not understood",
     ),
     (
         "other keys of ct (original saddr, zone, bytes, …)",

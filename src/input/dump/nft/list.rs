@@ -176,6 +176,9 @@ impl Lists {
                 let settle = "a rule that names the interface in the hook `forward`".to_owned();
                 one.test = Test::Unknown(self.unknowns.add(what, span, settle));
             }
+            Test::Translated(_) if !(view.state && view.source && view.destination) => {
+                one.test = Test::Unknown(self.shifted(span));
+            }
             Test::State(_) if !view.state => one.test = Test::Unknown(self.early_state(span)),
             test if (!view.source && asks_end(test, true))
                 || (!view.destination && asks_end(test, false)) =>

@@ -421,7 +421,6 @@ impl Lowering<'_> {
                 tracks: self.whole.tracked,
                 relates_own_errors: true,
             },
-            translation_tests: unknowns.0.translation_tests,
             type_tests: unknowns.0.type_tests,
             set_tests: BTreeMap::new(),
             set_changes: Vec::new(),

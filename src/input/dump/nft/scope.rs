@@ -18,8 +18,6 @@ const EXCERPT_CHARACTERS_MAX: usize = 90;
 pub(super) struct Unknowns {
     /// All of them.
     pub(super) all: Vec<Unknown>,
-    /// Those that ask whether the connection is translated.
-    pub(super) translation_tests: Vec<UnknownId>,
     /// Those that ask for a type of address that the routes of the device tell.
     pub(super) type_tests: BTreeMap<UnknownId, (TypeTest, Side, Family)>,
 }
@@ -89,16 +87,6 @@ impl<'s> Scope<'s> {
     /// A condition that is not understood.
     pub(super) fn not_understood(&mut self, span: Span) -> Condition {
         Condition::all(vec![self.unknown_match(span)])
-    }
-
-    /// A test that asks whether the connection is translated.
-    pub(super) fn translation_test(&mut self, span: Span) -> Test {
-        let text = self.excerpt(span);
-        let what = format!("whether a connection is translated, as `{text}` asks");
-        let settle = "rules without translation, in nftables and in iptables".to_owned();
-        let id = self.unknowns.add(what, span, settle);
-        self.unknowns.translation_tests.push(id);
-        Test::Unknown(id)
     }
 
     /// A test that asks whether an address of a family has a type.
