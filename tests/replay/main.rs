@@ -5,8 +5,8 @@
 //! | 1 | who sends, and who receives it first | `inject` |
 //! | 2 | a packet on a segment: neighbours, groups, forged ARP, joins, undescribed hosts | `put` |
 //! | 3 | receiving: existence, the internet, martians, sources, local and forwarded | `receive` |
-//! | 4 | lookup: rules, tables, prefixes, fall-through, unknowns | `lookup` |
-//! | 5 | filters as pairs, tests, fragments, connection states, opening | `filters`, `tests_of_rules`, `states` |
+//! | 4 | lookup: rules, tables, prefixes, marks, fall-through, unknowns | `lookup`, `marks` |
+//! | 5 | filters as pairs, tests, fragments, connection states, opening, marks | `filters`, `tests_of_rules`, `states`, `marks` |
 //! | 6 | originating | `originate` |
 //! | 7 | reflection | `reflect` |
 //! | – | ordered schedules and their words | `schedule`, `words` |
@@ -18,6 +18,7 @@ mod support;
 mod filters;
 mod inject;
 mod lookup;
+mod marks;
 mod originate;
 mod put;
 mod receive;
