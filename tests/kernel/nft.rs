@@ -137,6 +137,30 @@ const CASES: &[Case] = &[
         true,
     ),
     (
+        "marks of packets",
+        r#"chain p { type filter hook prerouting priority mangle; tcp dport 22 meta mark set 0x1;
+        udp dport 53 meta mark set meta mark | 0x10; meta mark & 0xf0 != 0 meta mark set meta mark ^ 0x3 accept;
+        ip protocol icmp meta mark set 0x25; meta mark set meta mark & 0xffffff0f;
+        } chain c { F ct state invalid drop; meta mark 0x1 accept; meta mark & 0xf0 == 0x10 accept;
+        meta mark { 0x4-0x6 } accept; }"#,
+        true,
+    ),
+    (
+        "maps of marks",
+        r#"chain m { tcp dport 22 meta mark set 0x2 return; meta mark set 0x9; } chain p {
+        type filter hook prerouting priority -150; ip saddr 10.1.0.0/24 jump m; udp dport 53 meta mark set 0x4;
+        } chain c { F ct state invalid drop; meta mark vmap { 0x2-0x5 : accept, 0x9 : drop };
+        ip6 nexthdr tcp accept; }"#,
+        false,
+    ),
+    (
+        "marks of connections",
+        r#"chain p { type filter hook prerouting priority mangle; meta mark set ct mark; meta mark != 0 accept;
+        udp dport 53 meta mark set 0x3; tcp dport 22 meta mark set 0x4; ct mark set meta mark; } chain c {
+        F ct state invalid drop; ct mark 0x3 accept; ct mark & 0x4 == 0x4 ip daddr 10.2.0.0/24 accept; }"#,
+        false,
+    ),
+    (
         "one ends not all",
         r#"chain a { type filter hook forward priority -5; policy drop; ip daddr 10.2.0.0/24 accept;
         ip6 daddr fd00:2::/64 accept; } chain b { type filter hook forward priority 5; policy accept;
