@@ -10,6 +10,7 @@ mod described;
 mod frame;
 mod guard;
 mod judge;
+mod marked;
 mod mistakes;
 mod nat;
 mod netlink;
