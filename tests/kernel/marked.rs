@@ -9,8 +9,8 @@ use isoaudit::header::{Fragment, Packet, proto};
 
 /// By port of the destination: what is done with it, in which table.
 const RULES: [(u16, &str, &str); 9] = [
-    // Dropped, but for what shows no port.
-    (0, "filter", "-A FORWARD -j DROP"),
+    // Dropped, but for parts that show no port.
+    (8, "filter", "-A FORWARD -j DROP"),
     (1, "mangle", "-A PREROUTING -j MARK --set-mark 0x10"),
     // Only both bits together are dropped.
     (2, "mangle", "-A PREROUTING -j MARK --set-mark 0x1"),
@@ -49,7 +49,7 @@ pub(super) fn marked() -> (Spec, Vec<Probe>) {
     let mark = Some((0x10, 0xf0));
     router.rules.push(RuleSpec { priority: 100, v6: false, from, to, incoming, mark, table: Some(100) });
     let mut probes = Vec::new();
-    for dport in 0..=7 {
+    for dport in 0..=8 {
         probes.push(from_line(0, Packet { dport, ..packet("10.1.0.2", "10.2.0.2", proto::UDP) }));
         let own = Packet { dport, ..packet("10.1.0.1", "10.2.0.2", proto::UDP) };
         probes.push(Probe {
@@ -58,7 +58,7 @@ pub(super) fn marked() -> (Spec, Vec<Probe>) {
             shape: Shape::plain(0xa000 + 2 * u32::from(dport)),
         });
     }
-    let shown = packet("10.1.0.2", "10.2.0.2", proto::UDP);
-    probes.push(from_line(0, Packet { fragment: Fragment::Later, sport: 0, dport: 0, ..shown }));
+    let later = Packet { fragment: Fragment::Later, dport: 8, ..packet("10.1.0.2", "10.2.0.2", proto::UDP) };
+    probes.push(from_line(0, later));
     (spec, probes)
 }
