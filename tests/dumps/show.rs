@@ -176,6 +176,7 @@ pub(crate) fn node(network: &Network, node: &Node) -> String {
         let parts = [
             rule.from.map(|net| format!("from {net}")),
             rule.to.map(|net| format!("to {net}")),
+            rule.mark.map(|mark| format!("{mark:x?}")),
             rule.incoming.as_ref().map(|ids| format!("in {}", names(ids).join(","))),
             rule.unknown.map(why),
         ];
