@@ -49,7 +49,8 @@ pub(crate) fn normal(ruleset: &Ruleset) -> String {
         let policy = chain.policy.map(|action| word(action, filter, &silent));
         let mut text = format!("{} {}\n", chain.name, policy.unwrap_or_default());
         for rule in &chain.rules {
-            let mut tests: Vec<String> = rule.matches.iter().map(|one| test(one, &silent)).collect();
+            let mut tests: Vec<String> =
+                rule.matches.iter().map(|one| any_order(&test(one, &silent))).collect();
             tests.sort_unstable();
             tests.dedup();
             writeln!(text, "{} {} -> {}", rule.name, tests.join("  "), word(rule.action, filter, &silent))
@@ -59,6 +60,13 @@ pub(crate) fn normal(ruleset: &Ruleset) -> String {
     }
     parts.sort_unstable();
     parts.join("\n")
+}
+
+/// Alternatives in one order, whoever wrote them.
+fn any_order(text: &str) -> String {
+    let mut parts: Vec<&str> = text.split(" or ").collect();
+    parts.sort_unstable();
+    parts.join(" or ")
 }
 
 fn line(rule: &Rule, filter: &Filter, unknowns: &[Unknown]) -> String {
